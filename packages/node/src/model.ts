@@ -1,0 +1,139 @@
+/**
+ * The seams between the parts of the daemon. `daemon.ts` builds the parts and hands each what it needs through these
+ * interfaces; no part imports another part's folder.
+ *
+ *   logs/        stored layout, readers of published logs, values        implements LogReader, Values
+ *   publisher/   queue, flush, write rule, head marker                   implements Publisher
+ *   subscriber/  follows remotes' heads                                  implements Follower
+ *   decide/      gathers votes, runs deciders                            implements Decide
+ *   server/      listeners, RPC routes, limits, tokens                   uses all of the above
+ *   config/      one schema                                              used by daemon.ts only
+ *   fsck/        recomputes everything from the stored entries           uses logs/
+ */
+import type { MapProof } from "@trustix/merkle";
+import type { Hash, LogHead, LogId, LogInfo, LogLeaf, MapEntry, Vote } from "@trustix/protocol";
+
+/** What anybody may read of one log. All reads answer under durable, published heads only. */
+export interface LogReader {
+  readonly info: LogInfo;
+  head(): Promise<LogHead>;
+  /** Empty for `first` 0 or `first == second`. Throws `invalid_argument` beyond the tree or backwards. */
+  consistencyProof(first: number, second: number): Promise<Hash[]>;
+  auditProof(index: number, treeSize: number): Promise<Hash[]>;
+  /** `start..finish` inclusive; `finish == start - 1` is empty. Throws `too_large` over the configured range. */
+  entries(start: number, finish: number): Promise<LogLeaf[]>;
+  /** Proof of presence or absence under `mapRoot`. Throws `root_gone` for a root that is not retained. */
+  mapValue(key: Uint8Array, mapRoot: Hash): Promise<MapValue>;
+  mhConsistencyProof(first: number, second: number): Promise<Hash[]>;
+  mhAuditProof(index: number, treeSize: number): Promise<Hash[]>;
+  mhEntries(start: number, finish: number): Promise<LogLeaf[]>;
+  /** The key (a full store path) whose hash part is these 20 bytes; `undefined` when no claim has it. */
+  keyByHashPart(hashPart: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
+export interface MapValue {
+  /** `undefined`: the key is absent and `proof` shows it. */
+  readonly entry: MapEntry | undefined;
+  readonly proof: MapProof;
+}
+
+export interface Values {
+  /** Values of published logs, in the order of `digests`. */
+  getMany(digests: readonly Hash[]): Promise<(Uint8Array | undefined)[]>;
+}
+
+export interface SubmitItem {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface RefusedClaim {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** Digest of the value that stands; of the first queued value when refused at submit before its flush. */
+  readonly standing: Hash;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly foundAt: "submit" | "flush";
+}
+
+export interface PublisherStatus {
+  readonly waiting: number;
+  readonly refused: number;
+  /** Why nothing is being signed; `undefined` when all is well. */
+  readonly stopped: string | undefined;
+  readonly lastFlush: number | undefined;
+}
+
+/** The one writer of one log. */
+export interface Publisher {
+  readonly info: LogInfo;
+  /** Resolves once every accepted item would survive power loss; refused keys are named. */
+  submit(items: readonly SubmitItem[]): Promise<{ readonly refused: readonly Uint8Array[] }>;
+  /** Everything accepted before the call is under a signed durable head when it resolves. Adds nothing: signs nothing. */
+  flush(): Promise<LogHead>;
+  refused(): Promise<RefusedClaim[]>;
+  status(): PublisherStatus;
+  /** Stops timers and waits for a flush under way. */
+  close(): Promise<void>;
+}
+
+export type Reachability =
+  | { readonly state: "unknown" }
+  | { readonly state: "reachable"; readonly since: number }
+  | { readonly state: "unreachable"; readonly since: number; readonly why: string }
+  | { readonly state: "refused"; readonly since: number; readonly why: string };
+
+/** A log this node subscribes to, as last verified. */
+export interface FollowedLog {
+  readonly info: LogInfo;
+  readonly name: string;
+  readonly head: LogHead | undefined;
+  /** Milliseconds since 1970 when a valid head equal to or newer than `head` last came from the log. */
+  readonly headSeenAt: number | undefined;
+  readonly remotes: readonly { readonly url: string; readonly reachability: Reachability }[];
+}
+
+export interface Follower {
+  logs(): readonly FollowedLog[];
+  /** Polls now; resolves when every remote answered or failed. */
+  pollNow(logId?: LogId): Promise<void>;
+  /**
+   * One vote: map proof of presence or absence under the held head, one head refresh when the root is gone. Never
+   * throws: what went wrong is the vote's outcome and reason.
+   */
+  vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Vote>;
+  /** The bytes behind a digest, asked of the logs that claim it, checked. `undefined` when nobody can be asked. */
+  value(digest: Hash, from: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
+}
+
+export interface Decision {
+  readonly digest: Hash;
+  readonly value: Uint8Array;
+  /** 0..100. */
+  readonly confidence: number;
+  /** The logs that claim `digest`. */
+  readonly logIds: readonly LogId[];
+}
+
+export interface DecideReport {
+  /** `undefined`: undecided, see `reason`. */
+  readonly decision: Decision | undefined;
+  readonly votes: readonly Vote[];
+  /** One sentence: which rule decided, or why none did. */
+  readonly reason: string;
+}
+
+export interface Decide {
+  /** Throws `not_found` for an unknown protocol, `failed_precondition`-like `bad_config` for one without deciders. */
+  decide(protocol: string, key: Uint8Array, signal: AbortSignal): Promise<DecideReport>;
+}
+
+/** Time, as an argument. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls once after `ms`; the handle cancels. Does not keep the process alive. */
+  after(ms: number, call: () => void): { cancel(): void };
+}
