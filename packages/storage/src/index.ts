@@ -3,4 +3,4 @@ export type { Change, Entry, RangeOptions, Reads, Snapshot, StorageErrorCode, St
 export { StorageError } from "./contract.ts";
 export { openMemoryStore } from "./memory-store.ts";
 export { openEmbeddedStore } from "./embedded-store.ts";
-export type { EmbeddedOptions } from "./embedded-store.ts";
+export type { EmbeddedOptions, EmbeddedStore } from "./embedded-store.ts";

@@ -1,0 +1,312 @@
+/**
+ * The contract over LevelDB, in a folder of its own. One process at a time: the engine's lock arbitrates.
+ *
+ * Always holds: one `write` is one synced engine batch; batches reach the engine one after the other in the order of
+ * the calls; after a batch failed, those called before its failure was known fail too and reach nothing, and the engine
+ * is opened afresh before it is used again. LevelDB goes on appending to its log after a failed append (a full disk,
+ * say), where its recovery may not find what follows the torn record: only a fresh log is safe.
+ */
+import { chmod, mkdir } from "node:fs/promises";
+import { ClassicLevel } from "classic-level";
+import { checkBatch, checkKey } from "./check-batch.ts";
+import { type Change, type Entry, type RangeOptions, type Snapshot, StorageError, type Store } from "./contract.ts";
+import { describeOwner, forgetOwner, nameOwner } from "./folder-lock.ts";
+
+export interface EmbeddedOptions {
+  /** Bytes of the engine's block cache; 64 MiB unless given. */
+  readonly cacheBytes?: number;
+  /**
+   * Bytes collected in memory (and in the engine's log) before they become a sorted file; 8 MiB unless given. More
+   * measured worse on every axis: writes, reads and the time to open.
+   */
+  readonly writeBufferBytes?: number;
+}
+
+/** A store on disk. */
+export interface EmbeddedStore extends Store {
+  /** Rewrites everything densely. Takes long; only worth it before measuring or copying the folder. */
+  compact(): Promise<void>;
+}
+
+type Engine = ClassicLevel<Uint8Array, Uint8Array>;
+type EngineSnapshot = ReturnType<Engine["snapshot"]>;
+
+/** Reads between two looks at the event loop: 128 reads of the engine take about half a millisecond. */
+const READS_A_TURN = 128;
+/** Entries fetched from the engine at once while ranging. */
+const RANGE_ENTRIES = 256;
+const RANGE_BYTES = 1 << 18;
+const EMPTY = new Uint8Array(0);
+
+/**
+ * Opens (or makes) the store in `folder`, which becomes readable by its owner only. Throws `StorageError`: `locked`
+ * when a process holds it, `corrupt` when its files are not a store, `io` for all else.
+ */
+export async function openEmbeddedStore(folder: string, options: EmbeddedOptions = {}): Promise<EmbeddedStore> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o700);
+  } catch (cause) {
+    throw new StorageError("io", `state folder ${folder}: ${(cause as Error).message}`, { cause });
+  }
+  const store = new LevelStore(folder, options);
+  await store.open();
+  return store;
+}
+
+class LevelStore implements EmbeddedStore {
+  readonly #folder: string;
+  readonly #options: EmbeddedOptions;
+  #engine: Engine | undefined;
+  /** Settles when every write called so far has: the next one waits for it. Never rejects. */
+  #lastWrite: Promise<void> = Promise.resolve();
+  #writesUnderWay = 0;
+  /** Counts failures: a write that was called under another number must not run. */
+  #generation = 0;
+  #reopening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(folder: string, options: EmbeddedOptions) {
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const engine: Engine = new ClassicLevel(this.#folder, {
+      keyEncoding: "view",
+      valueEncoding: "view",
+      // Nearly all that is stored are hashes, which do not compress.
+      compression: false,
+      cacheSize: this.#options.cacheBytes ?? 64 << 20,
+      writeBufferSize: this.#options.writeBufferBytes ?? 8 << 20,
+    });
+    try {
+      await engine.open();
+    } catch (error) {
+      throw this.#openError(error);
+    }
+    try {
+      nameOwner(this.#folder);
+    } catch (cause) {
+      await engine.close();
+      throw new StorageError("io", `state folder ${this.#folder}: ${(cause as Error).message}`, { cause });
+    }
+    this.#engine = engine;
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    const engine = this.#ready() ?? (await this.#reopened());
+    if (keys.length <= READS_A_TURN) return this.#reading(() => keys.map((key) => getOne(engine, key, undefined)));
+    // Others run between the turns, and all answers must be of one moment.
+    const snapshot = engine.snapshot();
+    try {
+      return await this.#getInTurns(engine, keys, snapshot);
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  async *range(from: Uint8Array, to: Uint8Array, options?: RangeOptions): AsyncGenerator<Entry> {
+    yield* this.#range(this.#ready() ?? (await this.#reopened()), from, to, options, undefined);
+  }
+
+  write(batch: readonly Change[]): Promise<void> {
+    try {
+      checkBatch(batch);
+      if (this.#closing) throw this.#closedError();
+      if (batch.length === 0) return Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    const generation = this.#generation;
+    // The engine copies the bytes before `batch` returns; a write that must wait is copied here.
+    const engine = this.#writesUnderWay === 0 ? this.#engine : undefined;
+    const done = engine ? this.#writeNow(engine, batch) : this.#writeLater(batch.map(copyOf), generation);
+    this.#writesUnderWay++;
+    this.#lastWrite = done.then(
+      () => void this.#writesUnderWay--,
+      () => void this.#writesUnderWay--,
+    );
+    return done;
+  }
+
+  async #writeLater(batch: readonly Change[], generation: number): Promise<void> {
+    await this.#lastWrite;
+    if (generation !== this.#generation)
+      throw new StorageError("io", `state folder ${this.#folder}: an earlier write failed, this one was not tried`);
+    await this.#writeNow(this.#engine ?? (await this.#reopened()), batch);
+  }
+
+  async #writeNow(engine: Engine, batch: readonly Change[]): Promise<void> {
+    try {
+      await engine.batch(batch.map(operationOf), { sync: true });
+    } catch (error) {
+      this.#generation++;
+      this.#engine = undefined;
+      this.#reopening = this.#reopen(engine);
+      // Whoever uses the store next gets the failure; nobody may be waiting for it now.
+      this.#reopening.catch(() => {});
+      throw this.#ioError(error);
+    }
+  }
+
+  snapshot(): Snapshot {
+    const engine = this.#ready();
+    if (!engine)
+      throw new StorageError("io", `state folder ${this.#folder}: a write failed, the engine is being reopened`);
+    const held = engine.snapshot();
+    return {
+      getMany: (keys) => this.#getInTurns(engine, keys, held),
+      range: (from, to, options) => this.#range(engine, from, to, options, held),
+      close: () => held.close(),
+    };
+  }
+
+  async compact(): Promise<void> {
+    const engine = this.#ready() ?? (await this.#reopened());
+    await engine.compactRange(EMPTY, new Uint8Array(64).fill(255));
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeOnce();
+    return this.#closing;
+  }
+
+  async #closeOnce(): Promise<void> {
+    await this.#lastWrite;
+    await this.#reopening?.catch(() => {});
+    if (!this.#engine) return;
+    forgetOwner(this.#folder);
+    await this.#engine.close();
+  }
+
+  /** The engine, or `undefined` when it must be waited for. Throws `closed`. */
+  #ready(): Engine | undefined {
+    if (this.#closing) throw this.#closedError();
+    return this.#engine;
+  }
+
+  async #reopened(): Promise<Engine> {
+    const pending = this.#reopening;
+    try {
+      await pending;
+    } catch {
+      // It failed (the disk is still full): whoever comes first tries again, the others wait for that.
+      if (this.#reopening === pending) this.#reopening = this.open();
+      await this.#reopening;
+    }
+    if (this.#closing) throw this.#closedError();
+    if (!this.#engine) throw new StorageError("io", `state folder ${this.#folder}: the engine is not open`);
+    return this.#engine;
+  }
+
+  async #reopen(engine: Engine): Promise<void> {
+    await engine.close();
+    await this.open();
+  }
+
+  async #getInTurns(
+    engine: Engine,
+    keys: readonly Uint8Array[],
+    snapshot: EngineSnapshot,
+  ): Promise<(Uint8Array | undefined)[]> {
+    if (this.#closing) throw this.#closedError();
+    const values: (Uint8Array | undefined)[] = [];
+    for (let at = 0; at < keys.length; at += READS_A_TURN) {
+      if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+      this.#reading(() => {
+        for (const key of keys.slice(at, at + READS_A_TURN)) values.push(getOne(engine, key, snapshot));
+      });
+    }
+    return values;
+  }
+
+  async *#range(
+    engine: Engine,
+    from: Uint8Array,
+    to: Uint8Array,
+    options: RangeOptions = {},
+    snapshot: EngineSnapshot | undefined,
+  ): AsyncGenerator<Entry> {
+    if (this.#closing) throw this.#closedError();
+    const { limit = -1, reverse = false, keysOnly = false } = options;
+    try {
+      const iterator = engine.iterator({
+        gte: from,
+        lt: to,
+        limit,
+        reverse,
+        values: !keysOnly,
+        highWaterMarkBytes: RANGE_BYTES,
+        ...(snapshot ? { snapshot } : {}),
+      });
+      try {
+        for (;;) {
+          const entries = await iterator.nextv(RANGE_ENTRIES);
+          if (entries.length === 0) return;
+          for (const [key, value] of entries) yield [key, keysOnly ? EMPTY : value];
+        }
+      } finally {
+        await iterator.close();
+      }
+    } catch (error) {
+      throw this.#readError(error);
+    }
+  }
+
+  #reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw this.#readError(error);
+    }
+  }
+
+  #readError(error: unknown): unknown {
+    if (error instanceof StorageError || error instanceof RangeError) return error;
+    if (this.#closing) return this.#closedError();
+    if (codeOf(error) === "LEVEL_SNAPSHOT_NOT_OPEN") return new StorageError("closed", "the snapshot was closed");
+    return this.#ioError(error);
+  }
+
+  #ioError(error: unknown): StorageError {
+    const code = codeOf(error) === "LEVEL_CORRUPTION" ? "corrupt" : "io";
+    return new StorageError(code, `state folder ${this.#folder}: ${messageOf(error)}`, { cause: error });
+  }
+
+  #openError(error: unknown): StorageError {
+    if (codeOf(error) !== "LEVEL_LOCKED") return this.#ioError(error);
+    const holder = describeOwner(this.#folder);
+    return new StorageError("locked", `state folder ${this.#folder} is in use by ${holder}`, { cause: error });
+  }
+
+  #closedError(): StorageError {
+    return new StorageError("closed", `the store in ${this.#folder} was closed`);
+  }
+}
+
+function getOne(engine: Engine, key: Uint8Array, snapshot: EngineSnapshot | undefined): Uint8Array | undefined {
+  checkKey(key);
+  return snapshot ? engine.getSync(key, { snapshot }) : engine.getSync(key);
+}
+
+function operationOf([key, value]: Change):
+  | { type: "put"; key: Uint8Array; value: Uint8Array }
+  | { type: "del"; key: Uint8Array } {
+  return value === undefined ? { type: "del", key } : { type: "put", key, value };
+}
+
+function copyOf([key, value]: Change): Change {
+  return [key.slice(), value?.slice()];
+}
+
+/** The engine wraps what went wrong: the innermost code says it. */
+function codeOf(error: unknown): string | undefined {
+  const { code, cause } = error as { code?: string; cause?: unknown };
+  return cause === undefined ? code : (codeOf(cause) ?? code);
+}
+
+function messageOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause === undefined ? message : `${message}: ${messageOf(cause)}`;
+}
