@@ -19,6 +19,7 @@ port.on("message", async (job: SandboxJob) => {
     answer = { ok: false, why: `the engine gave up: ${error instanceof Error ? error.message : "unknown"}` };
   }
   if (broken) quickjs = await newQuickJSWASMModuleFromVariant(RELEASE_SYNC);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   port.postMessage(answer);
   Atomics.store(bell, 0, 1);
   Atomics.notify(bell, 0);
