@@ -1,0 +1,68 @@
+/**
+ * L1. The protocol's words as types, its canonical encodings, and the way between wire messages and those types.
+ * The specification is `docs/spec/protocol.md`; every golden vector of it is a test here. Pure: SHA-256 and Ed25519 come
+ * in as an argument.
+ *
+ * @example
+ * const id = logIdOf(crypto, { protocol: parseProtocol("nix"), publicKey });
+ * const head = headFromWire(decode(LogHeadSchema, bytes, 4096));
+ * if (!verifyHead(crypto, publicKey, head)) throw new Error("not signed by the log's key");
+ */
+// The words.
+export type { Hash, LogHead, LogId, LogInfo, LogLeaf, MapEntry, Protocol, Vote, VoteOutcome } from "./types.ts";
+export { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
+
+// Logs and protocols.
+export { findProtocol, NIX, parseProtocol, protocolFromWire, PROTOCOLS, TEST } from "./protocols.ts";
+export { logIdOf, parseLogId, type LogIdentity } from "./log-id.ts";
+export { headDigest, headPreimage, signHead, verifyHead, type UnsignedHead } from "./head.ts";
+
+// Claims.
+export {
+  logLeafDigest,
+  mapEntryBytes,
+  mapPath,
+  mapValueHash,
+  MAX_MAP_ENTRY_BYTES,
+  parseMapEntry,
+  valueDigestOf,
+} from "./map-entry.ts";
+export { encodeNixValue, MAX_NIX_VALUE_BYTES, parseNixValue, type NixValue } from "./nix-value.ts";
+
+// Keys and tokens.
+export {
+  formatPrivateKey,
+  formatPublicKey,
+  keyPairOfSeed,
+  parsePrivateKey,
+  parsePublicKey,
+  type KeyPair,
+} from "./keys.ts";
+export {
+  formatPrivateToken,
+  formatPublicToken,
+  MAX_TOKEN_HEADER,
+  parsePrivateToken,
+  parsePublicToken,
+  TOKEN_HEADER,
+  tokenHeader,
+  verifyTokenHeader,
+  type PrivateToken,
+  type PublicToken,
+} from "./tokens.ts";
+
+// The wire.
+export { checkRequired, decode, encode } from "./codec.ts";
+export {
+  headFromWire,
+  headToWire,
+  leafFromWire,
+  leafToWire,
+  logFromWire,
+  logToWire,
+  mapProofFromWire,
+  mapProofToWire,
+  MAX_KEY_BYTES,
+  proofFromWire,
+} from "./wire.ts";
+export { undecidedFromWire, undecidedToWire, voteFromWire, voteToWire, type Undecided } from "./vote-wire.ts";

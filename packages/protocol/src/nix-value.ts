@@ -1,0 +1,91 @@
+/**
+ * The value of the Nix protocol: what came out for a store path, as JSON with fixed field order and no spaces,
+ * `{"path":"...","narHash":"sha256-...","narSize":N,"references":[...]}`. Builders agree only if these bytes agree:
+ * references are full paths, sorted, each once, and the hash is in the SRI form.
+ *
+ * Reading accepts what existing publishers wrote besides: `null` for no references, any order, unknown keys.
+ */
+import { fromBase64, utf8, utf8Text } from "@trustix/crypto";
+import { ProtocolError, shown } from "./errors.ts";
+import { goJsonString } from "./go-json.ts";
+
+export interface NixValue {
+  /** Full store path. */
+  readonly path: string;
+  /** `sha256-` and the base64 of 32 bytes. */
+  readonly narHash: string;
+  /** Bytes of the NAR, a positive safe integer. */
+  readonly narSize: number;
+  /** Full store paths, sorted by code unit, each once. */
+  readonly references: readonly string[];
+}
+
+/** The longest value that is read: far over any closure's reference list. */
+export const MAX_NIX_VALUE_BYTES = 1 << 20;
+
+/** The canonical bytes. References may come in any order and repeated. Throws `malformed` for a wrong field. */
+export function encodeNixValue(value: NixValue): Uint8Array {
+  const { path, narHash, narSize, references } = checked(value);
+  return utf8(
+    `{"path":${goJsonString(path)},"narHash":${goJsonString(narHash)},"narSize":${narSize},` +
+      `"references":[${references.map(goJsonString).join(",")}]}`,
+  );
+}
+
+/** Throws `malformed` or `too_large`, naming the field. */
+export function parseNixValue(bytes: Uint8Array): NixValue {
+  if (bytes.length > MAX_NIX_VALUE_BYTES) {
+    throw new ProtocolError(
+      "too_large",
+      `nix value: ${bytes.length} bytes came, at most ${MAX_NIX_VALUE_BYTES} wanted`,
+    );
+  }
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(utf8Text(bytes));
+  } catch (cause) {
+    throw new ProtocolError("malformed", "nix value: not JSON", { cause });
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new ProtocolError("malformed", "nix value: a JSON object wanted");
+  }
+  const { path, narHash, narSize, references = null } = parsed as Record<string, unknown>;
+  if (typeof path !== "string") throw wrong("path", path, "a store path");
+  if (typeof narHash !== "string") throw wrong("narHash", narHash, "an SRI hash");
+  if (typeof narSize !== "number") throw wrong("narSize", narSize, "a number");
+  if (references !== null && !Array.isArray(references)) throw wrong("references", references, "a list");
+  const names: string[] = [];
+  for (const reference of references ?? []) {
+    if (typeof reference !== "string") throw wrong("references", reference, "store paths");
+    names.push(reference);
+  }
+  return checked({ path, narHash, narSize, references: names });
+}
+
+const STORE_PATH = /^\/nix\/store\/[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+\-._?=]{1,211}$/;
+
+function checked(value: NixValue): NixValue {
+  if (!STORE_PATH.test(value.path)) throw wrong("path", value.path, "a store path");
+  if (!isSriSha256(value.narHash)) throw wrong("narHash", value.narHash, '"sha256-" and base64 of 32 bytes');
+  if (!Number.isSafeInteger(value.narSize) || value.narSize <= 0) {
+    throw wrong("narSize", value.narSize, "a positive whole number");
+  }
+  for (const reference of value.references) {
+    if (!STORE_PATH.test(reference)) throw wrong("references", reference, "store paths");
+  }
+  return { ...value, references: [...new Set(value.references)].sort() };
+}
+
+function isSriSha256(text: string): boolean {
+  if (!text.startsWith("sha256-") || text.length !== 51) return false;
+  try {
+    return fromBase64(text.slice(7)).length === 32;
+  } catch {
+    return false;
+  }
+}
+
+function wrong(field: string, came: unknown, wanted: string): ProtocolError {
+  const what = typeof came === "string" ? shown(came) : came === undefined ? "nothing" : shown(JSON.stringify(came));
+  return new ProtocolError("malformed", `nix value: ${field}: ${what} came, ${wanted} wanted`);
+}
