@@ -1,0 +1,20 @@
+/**
+ * `npm test`: all steps of `npm run check`, then the tests with real Nix (tests/e2e), after the system parts are in place.
+ * What had to be skipped is listed at the end; with `CI=true` a skip is a failure. The last line has the counts.
+ */
+import { CHECK_STEPS } from "./check/all-steps.ts";
+import { addCounts, describeCounts, runSteps, vitest } from "./check/steps.ts";
+import { describeMissing, ensureSystemParts } from "./setup/system-parts.ts";
+
+const missing = ensureSystemParts();
+const checked = await runSteps(CHECK_STEPS);
+process.stdout.write("\nend to end\n");
+const endToEnd = await runSteps([vitest("e2e", { show: true, filters: process.argv.slice(2) })]);
+const counts = addCounts(checked, endToEnd);
+
+const strict = process.env["CI"] === "true";
+if (missing.length > 0) process.stdout.write(`\nnot everything could be tested:\n${describeMissing(missing)}\n`);
+const skipped = counts.skipped > 0 || missing.length > 0;
+if (skipped && strict) process.stdout.write("\nCI=true: a skip is a failure\n");
+process.stdout.write(`\n${describeCounts(counts)}\n`);
+process.exitCode = counts.failed > 0 || (strict && skipped) ? 1 : 0;
