@@ -1,4 +1,4 @@
-/** Checks shared by everything that parses: lengths of byte fields and sizes that fit a JavaScript number. */
+/** Checks for everything that parses: lengths of byte fields, and sizes that fit a JavaScript number. */
 import { ProtocolError } from "./errors.ts";
 
 /** `bytes` if they are exactly `length` long. Throws `malformed`, naming `what`. */

@@ -29,6 +29,9 @@ export {
 } from "./map-entry.ts";
 export { encodeNixValue, MAX_NIX_VALUE_BYTES, parseNixValue, type NixValue } from "./nix-value.ts";
 
+// Checks of what came from outside.
+export { bytesOf, sizeOf } from "./bounds.ts";
+
 // Keys and tokens.
 export {
   formatPrivateKey,
