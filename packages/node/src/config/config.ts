@@ -1,0 +1,82 @@
+/** A configuration as the daemon uses it: every default applied, names resolved, keys read. */
+import type { Rule } from "@trustix/decider";
+import type { KeyPair, LogId, LogInfo, Protocol, PublicToken } from "@trustix/protocol";
+import type { Limits } from "./limits.ts";
+
+export interface Config {
+  /** Where it was read from. */
+  readonly path: string;
+  /** One sentence each, to be logged at start. */
+  readonly warnings: readonly string[];
+  readonly storage: "native" | "memory";
+  readonly publishers: readonly PublisherConfig[];
+  readonly subscribers: readonly SubscriberConfig[];
+  /** Nodes asked for every followed log: `http://`, `https://`, `unix://` URLs, each once. */
+  readonly remotes: readonly string[];
+  /** Who may submit and flush, by name. */
+  readonly writeTokens: ReadonlyMap<string, PublicToken>;
+  readonly deciders: readonly ProtocolRules[];
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly publish: PublishConfig;
+  /** As configured; empty: the caller's default. */
+  readonly listeners: readonly ListenerConfig[];
+  /** User ids beside root and the own whose sockets and spools are trusted. */
+  readonly socketOwners: readonly number[];
+  readonly pollIntervalMs: number;
+  readonly decisionBudgetMs: number;
+  readonly flush: { readonly intervalMs: number; readonly items: number };
+  readonly retention: { readonly maxAgeMs: number; readonly heads: number };
+  readonly limits: Limits;
+  /** PEM text of certificates trusted beside the system's. */
+  readonly ca: string | undefined;
+  /** Folder of head markers; `undefined` only without publishers. */
+  readonly headMarker: string | undefined;
+}
+
+export interface LogConfig {
+  readonly info: LogInfo;
+  /** Unique among publishers and subscribers. */
+  readonly name: string;
+}
+
+export interface PublisherConfig extends LogConfig {
+  /** Not enumerable, so that printing a configuration never prints it. `undefined` if loaded without keys. */
+  readonly keys: KeyPair | undefined;
+}
+
+export type SubscriberConfig = LogConfig;
+
+/** The rules of one protocol, with everybody who may vote: N. */
+export interface ProtocolRules {
+  readonly protocol: Protocol;
+  readonly rules: readonly Rule[];
+  readonly voters: readonly { readonly logId: LogId; readonly name: string }[];
+}
+
+export interface UpstreamConfig {
+  /** Without a slash at the end. */
+  readonly url: string;
+  /** `name:base64`, as Nix writes them. */
+  readonly publicKeys: readonly string[];
+}
+
+export interface PublishConfig {
+  /** Globs on the name of a store path (without hash); empty: everything. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  /** Whether derivations that prefer to be built locally are published. */
+  readonly localBuilds: boolean;
+}
+
+export type ListenerAddress =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number };
+
+export interface ListenerConfig {
+  /** As written. */
+  readonly url: string;
+  readonly address: ListenerAddress;
+  readonly private: boolean;
+  readonly metrics: boolean;
+  readonly allowReplayableTokens: boolean;
+}

@@ -1,0 +1,300 @@
+/**
+ * The configuration file, once: this schema validates it, names its keys for "did you mean", and gives the reference
+ * page. Keys of the existing program keep their names; keys of ours are written with hyphens.
+ *
+ * Every field says what it is (`description`), what a value looks like (`wanted`, the end of an error message) and, where
+ * changing it can hurt, how (`danger`). Shapes only: what needs another field or a file is checked in `resolve.ts`.
+ */
+import { z } from "zod";
+import { DEFAULT_LIMITS } from "./limits.ts";
+
+export interface FieldMeta {
+  readonly description: string;
+  readonly wanted: string;
+  readonly danger?: string;
+  /** Never shown in messages. */
+  readonly secret?: boolean;
+}
+
+/** The page and the messages read what is registered here. */
+function about<S extends z.ZodType>(schema: S, meta: FieldMeta): S {
+  return schema.meta({ ...meta }) as S;
+}
+
+function text(wanted: string, description: string, extra: Partial<FieldMeta> = {}) {
+  return about(z.string().min(1).max(4096), { wanted, description, ...extra });
+}
+
+function texts(wanted: string, description: string, extra: Partial<FieldMeta> = {}) {
+  return about(z.array(z.string().min(1).max(4096)).default([]), { wanted, description, ...extra });
+}
+
+function yesNo(value: boolean, description: string, danger?: string) {
+  return about(z.boolean().default(value), { wanted: "true or false", description, ...(danger && { danger }) });
+}
+
+function count(value: number, min: number, max: number, description: string, danger?: string) {
+  const wanted = `a whole number from ${min} to ${max}`;
+  return about(z.int().min(min).max(max).default(value), { wanted, description, ...(danger && { danger }) });
+}
+
+function seconds(value: number, min: number, max: number, description: string, danger?: string) {
+  const wanted = `seconds, ${min} to ${max}`;
+  return about(z.number().min(min).max(max).default(value), { wanted, description, ...(danger && { danger }) });
+}
+
+const publicKey = about(
+  z.strictObject({
+    type: about(z.enum(["ed25519"]), { wanted: '"ed25519"', description: "Kind of key; there is one." }),
+    key: text("base64 of a 32-byte Ed25519 public key", "The key that signs the log's heads."),
+  }),
+  { wanted: "a table with type and key", description: "The log's public key." },
+);
+
+const protocol = text('"nix", "test" or a protocol\'s id', "What the log's keys and values mean.");
+const name = about(
+  z
+    .string()
+    .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u)
+    .optional(),
+  {
+    wanted: "1 to 64 letters, digits, dots, hyphens, underscores or spaces",
+    description: "What people call the log. Default: the first 8 digits of its id.",
+  },
+);
+const meta = about(z.record(z.string(), z.string()).default({}), {
+  wanted: "a table of texts",
+  description: "Free notes; `upstream` names the binary cache that holds the log's outputs.",
+});
+
+const publisher = z.strictObject({
+  protocol,
+  signer: text("the name of a table under [signers]", "Whose private key signs this log."),
+  publicKey,
+  name,
+  meta,
+});
+
+const subscriber = z.strictObject({
+  protocol,
+  publicKey,
+  syncmode: about(z.enum(["light"]).default("light"), {
+    wanted: '"light"',
+    description: "How the log is followed: its heads are checked, and values are asked for with proofs.",
+  }),
+  name,
+  meta,
+});
+
+const signer = z.strictObject({
+  type: about(z.enum(["ed25519"]), { wanted: '"ed25519"', description: "Kind of key; there is one." }),
+  ed25519: about(
+    z.strictObject({
+      "private-key-path": text(
+        "a path",
+        "File with the private key, as `trustix generate-key` writes it. Relative paths start at the configuration's folder.",
+        { danger: "Whoever reads this file can sign the log." },
+      ),
+    }),
+    { wanted: "a table with private-key-path", description: "Where an Ed25519 key lies." },
+  ),
+});
+
+const decider = z.strictObject({
+  engine: about(z.enum(["quorum", "percentage", "logid", "javascript"]), {
+    wanted: '"quorum", "percentage", "logid" or "javascript"',
+    description: "How this rule decides; a table of the same name holds its settings.",
+  }),
+  quorum: about(
+    z
+      .strictObject({
+        threshold: about(z.int().min(1).max(1_000_000), {
+          wanted: "a whole number from 1 up to the number of voters",
+          description: "How many voters must claim the same value.",
+          danger: "At half of the voters or less, two values can have enough: then nothing is decided.",
+        }),
+        voters: about(z.array(z.string().min(1)).min(1).optional(), {
+          wanted: "a list of names or ids of configured logs",
+          description: "Who votes. Default: every configured log of the protocol, the node's own included.",
+        }),
+      })
+      .optional(),
+    { wanted: "a table with threshold", description: "The only value that at least `threshold` voters claim." },
+  ),
+  percentage: about(
+    z
+      .strictObject({
+        minimum: about(z.int().min(0).max(100), {
+          wanted: "a whole number from 0 to 100",
+          description: "Share of all configured logs that must claim the leading value.",
+          danger: "At 0 a single log decides while no other claims anything.",
+        }),
+      })
+      .optional(),
+    { wanted: "a table with minimum", description: "The value that most logs claim, if it leads alone." },
+  ),
+  logid: about(
+    z
+      .strictObject({
+        id: text("the name or id of a configured log", "The log that decides.", {
+          danger: "Whoever runs that log decides alone.",
+        }),
+      })
+      .optional(),
+    { wanted: "a table with id", description: "Whatever one log claims." },
+  ),
+  javascript: about(
+    z
+      .strictObject({
+        function: text(
+          "the source of a function from an array of {LogID, Value} to one of the values",
+          "Runs in a sandbox without input, output, clock or chance, with bounded steps and 16 MB.",
+        ),
+      })
+      .optional(),
+    { wanted: "a table with function", description: "What a function of yours chooses." },
+  ),
+});
+
+const upstream = z.strictObject({
+  url: text("an http:// or https:// URL", "A binary cache that outputs are fetched from."),
+  "public-keys": texts('"name:base64" keys', "Keys that sign this cache's narinfos."),
+});
+
+const listener = z.strictObject({
+  address: text("unix:///path or http://host:port", "Where to listen."),
+  private: about(z.boolean().optional(), {
+    wanted: "true or false",
+    description:
+      "Whether the private services (decide, submit, flush, status) answer here. Default: on unix sockets only.",
+    danger: "On TCP: anybody who can connect sees what this node follows.",
+  }),
+  metrics: about(z.boolean().optional(), {
+    wanted: "true or false",
+    description: "Whether /metrics answers here. Default: on unix sockets only.",
+  }),
+  "allow-replayable-tokens": yesNo(
+    false,
+    "Whether Submit and Flush over TCP take the existing protocol's write token.",
+    "That token can be replayed by whoever sees one call: only behind TLS or on a network of your own.",
+  ),
+});
+
+const L = DEFAULT_LIMITS;
+const GIB = 2 ** 30;
+const limits = z.strictObject({
+  "message-bytes": count(L.messageBytes, 1024, GIB, "Bytes of a request's body, after decompression."),
+  "answer-bytes": count(L.answerBytes, 1024, GIB, "Bytes of an answer's body, before compression."),
+  "header-bytes": count(L.headerBytes, 1024, 1 << 20, "Bytes of all request headers together."),
+  "value-bytes": count(L.valueBytes, 1, GIB, "Bytes of one submitted value."),
+  "submit-items": count(L.submitItems, 1, 10_000_000, "Items of one Submit call."),
+  "waiting-items": count(L.waitingItems, 1, 100_000_000, "Accepted items that wait for a flush; more are refused."),
+  entries: count(L.entries, 1000, 10_000_000, "Leaves in one answer; existing clients use up to 1000."),
+  values: count(L.values, 1, 1_000_000, "Digests in one GetValues call."),
+  calls: count(L.calls, 1, 1_000_000, "Calls being answered at once."),
+  connections: count(L.connections, 1, 1_000_000, "Open connections of one listener."),
+  streams: count(L.streams, 1, 100_000, "Streams of one HTTP/2 connection."),
+  "call-seconds": seconds(L.callMs / 1000, 0.01, 86_400, "Time for a call, its answer included."),
+  "header-seconds": seconds(L.headerMs / 1000, 0.01, 86_400, "Time until a request's headers are there."),
+  "body-seconds": seconds(L.bodyMs / 1000, 0.01, 86_400, "Time until a request's body is there."),
+  "idle-seconds": seconds(L.idleMs / 1000, 0.01, 86_400, "Time a connection may be idle between calls."),
+});
+
+function table<S extends z.ZodType>(schema: S, description: string): S {
+  return about(schema, { wanted: "a table", description });
+}
+
+function list<S extends z.ZodType>(item: S, description: string) {
+  return about(z.array(item).default([]), { wanted: "a list of tables", description });
+}
+
+export const configSchema = z.strictObject({
+  storage: table(
+    z
+      .strictObject({
+        type: about(z.enum(["native", "memory"]).default("native"), {
+          wanted: '"native" or "memory"',
+          description: "`native` keeps everything in the state folder, `memory` nothing beyond the process.",
+          danger: "A published log in memory ends with the process.",
+        }),
+        native: table(z.strictObject({}).optional(), "Empty; legal with any type."),
+        memory: table(z.strictObject({}).optional(), "Empty; legal with any type."),
+      })
+      .prefault({}),
+    "Where logs and heads are kept.",
+  ),
+  publishers: list(publisher, "Logs that this node writes and signs."),
+  subscribers: list(subscriber, "Logs of others that this node follows."),
+  signers: about(z.record(z.string(), signer).default({}), {
+    wanted: "tables named [signers.NAME]",
+    description: "Private keys, by name.",
+  }),
+  remotes: texts("http://, https:// or unix:// URLs", "Nodes that are asked for every followed log."),
+  write_tokens: texts('"name:base64" of a 32-byte public key', "Public halves of tokens that may submit and flush.", {
+    secret: true,
+  }),
+  decider: about(z.record(z.string(), z.array(decider)).default({}), {
+    wanted: 'lists of tables named [[decider."PROTOCOL"]]',
+    description: "Rules of each protocol, tried in order: the first that decides wins.",
+  }),
+  upstreams: list(upstream, "Binary caches that the cache proxy fetches from, beside the logs' `meta.upstream`."),
+  publish: table(
+    z
+      .strictObject({
+        allow: texts("globs on the name of a store path", "What may be published; empty: everything."),
+        deny: texts("globs on the name of a store path", "What is never published; wins over `allow`."),
+        "local-builds": yesNo(
+          false,
+          "Whether derivations with preferLocalBuild or allowSubstitutes = false are published.",
+          "Generated configuration is built this way: its names can tell what a machine is for.",
+        ),
+      })
+      .prefault({}),
+    "Which builds the hook publishes.",
+  ),
+  listeners: list(listener, "Where the node answers. Default: the unix socket, with all services."),
+  "socket-owners": about(z.array(z.union([z.string().min(1), z.int().min(0)])).default([]), {
+    wanted: "a list of user names or numbers",
+    description: "Users beside root and oneself whose socket or spool is trusted.",
+    danger: "Such a user can show you anything as your own node's answer.",
+  }),
+  "poll-interval": seconds(1800, 1, 604_800, "Time between two looks at a followed log's head."),
+  "decision-budget": seconds(2, 0.01, 300, "Time a decision waits for votes; who has not answered is unreachable."),
+  flush: table(
+    z
+      .strictObject({
+        interval: seconds(1, 0.01, 86_400, "Time after which accepted items are put under a signed head."),
+        items: count(10_000, 1, 1_000_000, "Waiting items that start a flush at once."),
+      })
+      .prefault({}),
+    "When the node signs a new head by itself.",
+  ),
+  retention: table(
+    z
+      .strictObject({
+        days: about(z.number().min(0).max(36_500).default(7), {
+          wanted: "days, 0 to 36500",
+          description: "How long every head's map stays provable.",
+          danger: "Followers whose last look is older lose their vote until their next one.",
+        }),
+        heads: count(1000, 1, 100_000_000, "How many of the newest heads stay provable, however old."),
+      })
+      .prefault({}),
+    "How long old heads can be proved against.",
+  ),
+  limits: table(limits.prefault({}), "What is taken from outside at most."),
+  "ca-file": text("a path to a PEM file", "Certificates trusted for https remotes beside the system's.").optional(),
+  "head-marker": text(
+    "a path to a folder",
+    "Where the newest signed heads are noted outside the store, so that a restored backup is noticed. " +
+      "Default: $XDG_CONFIG_HOME/trustix/heads.",
+    { danger: "On the disk of the state folder it is restored with it, and notices nothing." },
+  ).optional(),
+  deciders: about(z.unknown().optional(), {
+    wanted: 'nothing; rules stand under [[decider."PROTOCOL"]]',
+    description: "Accepted and ignored with a warning: an older NixOS module writes it.",
+  }),
+});
+
+/** A file's content after validation, defaults filled in; names and paths not yet looked up. */
+export type ConfigFile = z.output<typeof configSchema>;
