@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { RemoteUrlError, parseRemoteUrl } from "../src/index.ts";
+
+test.each([
+  ["http://localhost:8080", { kind: "http", origin: "http://localhost:8080", path: "" }],
+  ["https://log.example/trustix/", { kind: "https", origin: "https://log.example", path: "/trustix" }],
+  ["unix:///run/trustix.socket", { kind: "unix", socket: "/run/trustix.socket" }],
+  ["unix:/run/trustix.socket", { kind: "unix", socket: "/run/trustix.socket" }],
+])("%s is a remote", (text, address) => {
+  expect(parseRemoteUrl(text)).toEqual(address);
+});
+
+test.each([
+  "",
+  "localhost:8080",
+  "ftp://host",
+  "unix://relative/path",
+  "unix:",
+  "unix:///",
+  "http://",
+  "http://user:secret@host",
+  "http://host/?q=1",
+  "http://host/#x",
+])("%j is not", (text) => {
+  expect(() => parseRemoteUrl(text)).toThrow(RemoteUrlError);
+});
+
+test("a refused URL is never repeated with its password", () => {
+  expect(() => parseRemoteUrl("http://user:secret@host")).toThrow(/^(?!.*secret)/);
+});
