@@ -8,6 +8,7 @@ import { ROOT } from "../check/execute.ts";
 import type { Step } from "../check/steps.ts";
 import { architecture } from "./architecture.ts";
 import { currentText } from "./generated-text.ts";
+import { lockFile } from "./lock-file.ts";
 import { protoCode } from "./proto-code.ts";
 
 export interface Generator {
@@ -18,7 +19,7 @@ export interface Generator {
   readonly folders?: readonly string[];
 }
 
-export const GENERATORS: readonly Generator[] = [protoCode, architecture];
+export const GENERATORS: readonly Generator[] = [lockFile, protoCode, architecture];
 
 export const generatedStep: Step = {
   name: "generated files",
