@@ -64,8 +64,6 @@ export interface PublishConfig {
   /** Globs on the name of a store path (without hash); empty: everything. */
   readonly allow: readonly string[];
   readonly deny: readonly string[];
-  /** Whether derivations that prefer to be built locally are published. */
-  readonly localBuilds: boolean;
 }
 
 export type ListenerAddress =

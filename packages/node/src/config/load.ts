@@ -55,7 +55,7 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
     writeTokens: resolveTokens(file, findings),
     deciders: resolveDeciders(file, [...logs.publishers, ...logs.subscribers], sandbox, findings),
     upstreams: resolveUpstreams(file, findings),
-    publish: { allow: file.publish.allow, deny: file.publish.deny, localBuilds: file.publish["local-builds"] },
+    publish: { allow: file.publish.allow, deny: file.publish.deny },
     listeners: resolveListeners(file, findings),
     socketOwners: await resolveOwners(file, files, findings),
     pollIntervalMs: file["poll-interval"] * 1000,

@@ -241,13 +241,15 @@ export const configSchema = z.strictObject({
   publish: table(
     z
       .strictObject({
-        allow: texts("globs on the name of a store path", "What may be published; empty: everything."),
-        deny: texts("globs on the name of a store path", "What is never published; wins over `allow`."),
-        "local-builds": yesNo(
-          false,
-          "Whether derivations with preferLocalBuild or allowSubstitutes = false are published.",
-          "Generated configuration is built this way: its names can tell what a machine is for.",
+        allow: texts(
+          "globs on the name of a store path",
+          "What may be published; empty: everything but what was made for one machine.",
+          {
+            danger:
+              "What is made for one machine (preferLocalBuild, or allowSubstitutes = false) is published once a glob names it.",
+          },
         ),
+        deny: texts("globs on the name of a store path", "What is never published; wins over `allow`."),
       })
       .prefault({}),
     "Which builds the hook publishes.",

@@ -118,7 +118,7 @@ test("an empty file gets every default, and a warning that it does nothing", asy
     pollIntervalMs: 1_800_000,
     decisionBudgetMs: 2000,
     headMarker: "/home/alice/.config/trustix/heads",
-    publish: { allow: [], deny: [], localBuilds: false },
+    publish: { allow: [], deny: [] },
     listeners: [],
   });
   expect(config.warnings).toEqual(["no log is configured: this node publishes nothing and can decide nothing"]);
@@ -146,7 +146,6 @@ public-keys = ["cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY="]
 [publish]
 allow = ["hello-*"]
 deny = ["*-secret"]
-local-builds = true
 [limits]
 value-bytes = 2048
 call-seconds = 1.5
@@ -182,7 +181,7 @@ allow-replayable-tokens = true
     pollIntervalMs: 60_000,
     decisionBudgetMs: 500,
     headMarker: "/safe/heads",
-    publish: { allow: ["hello-*"], deny: ["*-secret"], localBuilds: true },
+    publish: { allow: ["hello-*"], deny: ["*-secret"] },
     retention: { maxAgeMs: 86_400_000, heads: 10 },
     flush: { intervalMs: 200, items: 5 },
   });
