@@ -115,6 +115,19 @@ export function conformance(open: () => Promise<Store>): ConformanceCheck[] {
       await Promise.all(writes);
       deepEqual(await get(store, "key", "other"), ["value", "value"]);
     }),
+    check(
+      "Buffers are taken, also while another write is under way, and plain arrays are given back",
+      async (store) => {
+        const buffers = ["k0", "k1"].map((key) => Buffer.from(key));
+        const writes = buffers.map((key) => store.write([[key, key]]));
+        for (const buffer of buffers) buffer.fill(0);
+        await Promise.all(writes);
+        const found = await store.getMany([utf8("k0"), utf8("k1")]);
+        deepEqual(found, [utf8("k0"), utf8("k1")]);
+        for (const [key, value] of await collect(store.range(utf8("k"), utf8("l"))))
+          for (const bytes of [key, value]) ok(!Buffer.isBuffer(bytes));
+      },
+    ),
     check("a snapshot never changes", async (store) => {
       await store.write([put("a", "old"), put("b", "old"), ...numbered(2000)]);
       const snapshot = store.snapshot();

@@ -12,7 +12,7 @@
  * - **Visibility.** What a resolved `write` wrote is seen by every read that starts later. A read that started earlier,
  *   or while a write is under way, may or may not see it, except in a snapshot: it never changes.
  * - **Ownership.** Bytes handed in are not kept after `write` returns its promise; bytes handed out are the caller's to
- *   read, not to change.
+ *   read, not to change. They are plain `Uint8Array`s, never Buffers, whose `slice` does not copy.
  */
 export interface Reads {
   /** Values in the order of `keys`; `undefined` for a key that is not there. */

@@ -244,7 +244,7 @@ class LevelStore implements EmbeddedStore {
         for (;;) {
           const entries = await iterator.nextv(RANGE_ENTRIES);
           if (entries.length === 0) return;
-          for (const [key, value] of entries) yield [key, keysOnly ? EMPTY : value];
+          for (const [key, value] of entries) yield [plain(key), keysOnly ? EMPTY : plain(value)];
         }
       } finally {
         await iterator.close();
@@ -287,7 +287,8 @@ class LevelStore implements EmbeddedStore {
 
 function getOne(engine: Engine, key: Uint8Array, snapshot: EngineSnapshot | undefined): Uint8Array | undefined {
   checkKey(key);
-  return snapshot ? engine.getSync(key, { snapshot }) : engine.getSync(key);
+  const value = snapshot ? engine.getSync(key, { snapshot }) : engine.getSync(key);
+  return value && plain(value);
 }
 
 function operationOf([key, value]: Change):
@@ -296,8 +297,13 @@ function operationOf([key, value]: Change):
   return value === undefined ? { type: "del", key } : { type: "put", key, value };
 }
 
+/** The engine gives Buffers. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 function copyOf([key, value]: Change): Change {
-  return [key.slice(), value?.slice()];
+  return [new Uint8Array(key), value && new Uint8Array(value)];
 }
 
 /** The engine wraps what went wrong: the innermost code says it. */

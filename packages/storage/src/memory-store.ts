@@ -53,11 +53,11 @@ export function openMemoryStore(): Store {
     }
     const block = own(at);
     if (present) {
-      block.values[place] = value.slice();
+      block.values[place] = new Uint8Array(value);
       return;
     }
-    block.keys.splice(place, 0, key.slice());
-    block.values.splice(place, 0, value.slice());
+    block.keys.splice(place, 0, new Uint8Array(key));
+    block.values.splice(place, 0, new Uint8Array(value));
     if (block.keys.length <= BLOCK_ENTRIES) return;
     const half = block.keys.length >> 1;
     blocks.splice(at + 1, 0, { epoch, keys: block.keys.splice(half), values: block.values.splice(half) });

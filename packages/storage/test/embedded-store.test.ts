@@ -106,7 +106,7 @@ test("batches that a killed process had acknowledged are whole, later ones whole
   const found = await Promise.all(["a", "b"].map((side) => store.getMany(numbers.map((i) => Buffer.from(side + i)))));
   for (const i of numbers) {
     expect(found[0]![i] === undefined).toBe(found[1]![i] === undefined);
-    if (i <= acknowledged) expect(found[0]![i]).toEqual(Buffer.alloc(2000, i));
+    if (i <= acknowledged) expect(found[0]![i]).toEqual(new Uint8Array(2000).fill(i));
   }
   await store.close();
 });
@@ -117,7 +117,7 @@ test("what was written is there after closing and opening, compacted or not", as
   await store.close();
   store = await openEmbeddedStore(folder, { cacheBytes: 1 << 20, writeBufferBytes: 1 << 20 });
   await store.compact();
-  expect(await store.getMany([Buffer.from("k2999")])).toEqual([Buffer.alloc(100, 2999)]);
+  expect(await store.getMany([Buffer.from("k2999")])).toEqual([new Uint8Array(100).fill(2999)]);
   await store.close();
 });
 
@@ -132,7 +132,7 @@ test("after a write failed for want of space in its file, the store goes on in a
   const acknowledged = lines.filter((line) => /^[0-9]+$/.test(line)).map(Number);
   const store = await openEmbeddedStore(folder);
   const found = await store.getMany(acknowledged.map((i) => Buffer.from(`a${i}`)));
-  expect(found).toEqual(acknowledged.map((i) => Buffer.alloc(2000, i)));
+  expect(found).toEqual(acknowledged.map((i) => new Uint8Array(2000).fill(i)));
   expect(lines.slice(lines.indexOf("failed io")).some((line) => /^[0-9]+$/.test(line))).toBe(true);
   await store.close();
 });
