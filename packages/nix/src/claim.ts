@@ -1,21 +1,20 @@
 /** A claim about one store path, on its way to a log: the key and the canonical value of the Nix protocol. */
 import { toBase64, utf8 } from "@trustix/crypto";
+import type { StorePath } from "@trustix/nix-formats";
 import { encodeNixValue } from "@trustix/protocol";
 
 /** What a store says about one of its paths. */
 export interface PathFacts {
-  /** Full store path. */
-  readonly path: string;
+  readonly path: StorePath;
   /** SHA-256 of the path's NAR: 32 bytes. */
   readonly narHash: Uint8Array;
   readonly narSize: number;
-  /** Full store paths, in any order. */
-  readonly references: readonly string[];
+  /** In any order. */
+  readonly references: readonly StorePath[];
 }
 
 export interface Claim {
-  /** The store path, for messages. */
-  readonly path: string;
+  readonly path: StorePath;
   readonly key: Uint8Array;
   readonly value: Uint8Array;
 }

@@ -3,6 +3,8 @@
  * hex, NAR size, deriver (may be empty), number of references, then the references. The same in every Nix so far.
  */
 import { fromHex } from "@trustix/crypto";
+import { parseStorePath } from "@trustix/nix-formats";
+import type { StorePath } from "@trustix/nix-formats";
 import type { PathFacts } from "../claim.ts";
 
 /** Far over what a derivation has; bounds the work on a hostile item. */
@@ -22,10 +24,13 @@ export function parseDumpDb(text: string): PathFacts[] {
   };
   const wrong = (line: string, wanted: string) =>
     new SyntaxError(`facts: line ${at}: ${JSON.stringify(line.slice(0, 80))} came, ${wanted} wanted`);
-  const path = (what: string): string => {
+  const path = (what: string): StorePath => {
     const line = next(what);
-    if (!line.startsWith("/")) throw wrong(line, what);
-    return line;
+    try {
+      return parseStorePath(line);
+    } catch {
+      throw wrong(line, what);
+    }
   };
   const count = (what: string, most: number): number => {
     const line = next(what);

@@ -1,9 +1,9 @@
 /** What becomes of one item: claims to submit, nothing (with the reason), or `bad/` (with the reason). Pure. */
-import type { Crypto } from "@trustix/crypto";
-import { parseDerivation } from "@trustix/nix-formats";
-import type { Derivation } from "@trustix/nix-formats";
+import { nameOf, parseDerivation } from "@trustix/nix-formats";
+import type { Derivation, StorePath } from "@trustix/nix-formats";
 import { claimOf } from "../claim.ts";
 import type { Claim } from "../claim.ts";
+import { isLocal } from "./local-derivation.ts";
 import type { PublishFilter } from "./publish-filter.ts";
 import { parseSpoolItem } from "./spool-item.ts";
 import type { SpoolItem } from "./spool-item.ts";
@@ -11,13 +11,13 @@ import type { SpoolItem } from "./spool-item.ts";
 export type Verdict =
   | { readonly kind: "publish"; readonly claims: readonly Claim[]; readonly withheld: readonly Withheld[] }
   /** Nothing of it is to be published; not an error. */
-  | { readonly kind: "skip"; readonly drvPath: string; readonly why: string }
+  | { readonly kind: "skip"; readonly drvPath: StorePath; readonly why: string }
   /** It cannot be used. */
   | { readonly kind: "bad"; readonly why: string };
 
 /** An output that the rules keep private. */
 export interface Withheld {
-  readonly path: string;
+  readonly path: StorePath;
   readonly why: string;
 }
 
@@ -36,7 +36,7 @@ export function judgeItem(bytes: Uint8Array, filter: PublishFilter): Verdict {
 function judge(item: SpoolItem, derivation: Derivation, filter: PublishFilter): Verdict {
   const { drvPath } = item;
   const stated = derivation.outputs.map((output) => output.path);
-  const floating = stated.includes("");
+  const floating = stated.includes(undefined);
   if (item.facts.length === 0) {
     if (floating && item.outputs.length === 0) {
       return { kind: "skip", drvPath, why: "content-addressed, and this Nix does not tell its hook what came out" };
@@ -62,8 +62,4 @@ function judge(item: SpoolItem, derivation: Derivation, filter: PublishFilter): 
   }
   if (claims.length === 0) return { kind: "skip", drvPath, why: `not published: ${withheld[0]!.why}` };
   return { kind: "publish", claims, withheld };
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1).replace(/^[^-]*-/, "");
 }

@@ -12,6 +12,8 @@
  *
  * The last line tells a whole item from a torn one. Everything in it counts as hostile.
  */
+import { parseStorePath } from "@trustix/nix-formats";
+import type { StorePath } from "@trustix/nix-formats";
 import type { PathFacts } from "../claim.ts";
 import { parseDumpDb } from "./dump-db.ts";
 
@@ -21,7 +23,7 @@ const MAX_HEAD_BYTES = 4 << 20;
 const MAX_OUTPUTS = 1000;
 
 export interface SpoolItem {
-  readonly drvPath: string;
+  readonly drvPath: StorePath;
   /** Outputs that the hook asked the store about. */
   readonly outputs: readonly string[];
   readonly facts: readonly PathFacts[];
@@ -32,7 +34,7 @@ export interface SpoolItem {
 const HEAD_END = Buffer.from("\nderivation\n");
 const ITEM_END = Buffer.from("\nend\n");
 
-/** Throws `SyntaxError` saying what came and what was wanted. */
+/** Throws `SyntaxError`, or `NixFormatError` for a wrong store path, saying what came and what was wanted. */
 export function parseSpoolItem(bytes: Uint8Array): SpoolItem {
   const data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headEnd = data.subarray(0, MAX_HEAD_BYTES).indexOf(HEAD_END);
@@ -44,12 +46,12 @@ export function parseSpoolItem(bytes: Uint8Array): SpoolItem {
   const [version, drv, ...rest] = data.toString("latin1", 0, headEnd).split("\n");
   if (version !== "trustix-spool 1")
     throw new SyntaxError(`item: starts with ${JSON.stringify(version?.slice(0, 40))}`);
-  const drvPath = /^drv (\/.+\.drv)$/.exec(drv ?? "")?.[1];
-  if (drvPath === undefined) throw new SyntaxError("item: second line is not `drv PATH`");
+  if (!drv?.startsWith("drv ") || !drv.endsWith(".drv")) throw new SyntaxError("item: second line is not `drv PATH`");
+  const drvPath = parseStorePath(drv.slice(4));
   const outputs: string[] = [];
   while (rest[outputs.length]?.startsWith("out /")) outputs.push(rest[outputs.length]!.slice(4));
   if (outputs.length > MAX_OUTPUTS) throw new SyntaxError(`item: more than ${MAX_OUTPUTS} outputs`);
   if (rest[outputs.length] !== "facts") throw new SyntaxError(`item: line ${outputs.length + 3} is not \`facts\``);
   const facts = parseDumpDb(rest.slice(outputs.length + 1).join("\n"));
-  return { drvPath, outputs, facts, derivation: new Uint8Array(data.subarray(from, to)) };
+  return { drvPath, outputs: outputs.map(parseStorePath), facts, derivation: new Uint8Array(data.subarray(from, to)) };
 }

@@ -10,7 +10,6 @@ import { watch } from "node:fs";
 import type { Claim, Submit } from "../claim.ts";
 import { judgeItem } from "./judge-item.ts";
 import type { PublishFilter } from "./publish-filter.ts";
-import { SpoolError } from "./spool-error.ts";
 import {
   checkSpoolFolder,
   codeOf,

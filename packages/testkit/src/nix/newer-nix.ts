@@ -30,10 +30,11 @@ export async function getNewerNix(folder: string): Promise<string> {
   try {
     await unpack(work);
     await pickProgram(work);
-    // Last, so that what is found at the final place is whole; somebody else may have been quicker.
-    await rename(work, done).catch((error: unknown) => {
-      if (!existsSync(join(done, "bin", "nix"))) throw error;
-    });
+    // Last, so that what is found at the final place is whole.
+    await rename(work, done);
+  } catch (error) {
+    // Somebody else may have been quicker.
+    if (!existsSync(join(done, "bin", "nix"))) throw error;
   } finally {
     await rm(work, { recursive: true, force: true });
   }

@@ -1,0 +1,28 @@
+/**
+ * L3. The Nix side of Trustix: what a builder runs (post-build hook, spool, closure submission) and what a user runs
+ * (binary cache proxy).
+ */
+
+// For builders: noting what was built, and submitting it.
+export { claimOf, type Claim, type PathFacts, type Submit, type SubmitOutcome } from "./claim.ts";
+export { HOOK_SCRIPT } from "./hook/hook-script.ts";
+export {
+  openSpool,
+  type DrainReport,
+  type Spool,
+  type SpoolClock,
+  type SpoolLog,
+  type SpoolOptions,
+} from "./spool/spool-worker.ts";
+export { defaultSpoolFolder } from "./spool/spool-folder.ts";
+export { publishFilter, type PublishFilter, type PublishRules } from "./spool/publish-filter.ts";
+export { SpoolError, type SpoolErrorCode } from "./spool/spool-error.ts";
+export {
+  ClosureError,
+  submitClosure,
+  type ClosureProgress,
+  type ClosureReport,
+  type RunNix,
+  type SubmitClosureOptions,
+} from "./closure/submit-closure.ts";
+export { nixRunner } from "./closure/run-nix.ts";
