@@ -86,3 +86,16 @@ export function inclusionFromConsistency(
   }
   return [neighbour, ...rest.slice(at + 1)];
 }
+
+/**
+ * The hash that a detour's proof has in the place of leaf `index`; `undefined` for a proof of the wrong length and for
+ * one from size 1 that leaves the leaf out. It shows nothing until the audit path made with it verifies.
+ */
+export function leafInDetour(index: number, size: number, proof: readonly Uint8Array[]): Uint8Array | undefined {
+  const { first } = inclusionDetour(index, size);
+  if (first === undefined) return undefined;
+  const { seed, rest } = consistencyRanges(first, size);
+  const ranges = seed === undefined ? rest : [seed, ...rest];
+  if (proof.length !== ranges.length) return undefined;
+  return proof[ranges.findIndex((range) => range.from === index && range.to === index + 1)];
+}

@@ -15,8 +15,10 @@ export { LogTree } from "./tree.ts";
 export { auditProof, consistencyProof, rootAt } from "./proofs.ts";
 export { verifyConsistency, verifyInclusion } from "./verify.ts";
 export type { ConsistencyClaim, InclusionClaim } from "./verify.ts";
-export { inclusionDetour, inclusionFromConsistency } from "./inclusion-from-consistency.ts";
+export { inclusionDetour, inclusionFromConsistency, leafInDetour } from "./inclusion-from-consistency.ts";
 export type { InclusionDetour } from "./inclusion-from-consistency.ts";
+export { rewriteDetour, rootShownBy } from "./rewrite-evidence.ts";
+export type { RewriteDetour } from "./rewrite-evidence.ts";
 export {
   BUNDLE_ENTRIES,
   MAX_KEY_BYTES,
