@@ -11,6 +11,7 @@ export interface Package {
   /** `packages/merkle`. */
   readonly folder: string;
   readonly description: string;
+  readonly version: string;
   readonly layer: number;
   readonly dependencies: ReadonlySet<string>;
   readonly devDependencies: ReadonlySet<string>;
@@ -27,6 +28,8 @@ export interface SourceFile {
 export interface Repository {
   readonly packages: readonly Package[];
   readonly files: readonly SourceFile[];
+  /** Of the root package.json. */
+  readonly version: string;
   /** Of the root package.json: what tests, benches and scripts may import. */
   readonly rootDependencies: ReadonlySet<string>;
 }
@@ -42,6 +45,7 @@ export function readRepository(root: string): Repository {
   return {
     packages: folders.map(({ name }) => packageOf(`packages/${name}`, manifest(`packages/${name}`))),
     files: FOLDERS.filter((folder) => existsSync(join(root, folder))).flatMap((folder) => sourcesBelow(root, folder)),
+    version: String(rootManifest["version"]),
     rootDependencies: new Set([...namesOf(rootManifest["dependencies"]), ...namesOf(rootManifest["devDependencies"])]),
   };
 }
@@ -54,6 +58,7 @@ export function packageOf(folder: string, manifest: Record<string, unknown>): Pa
     name: String(manifest["name"]),
     folder,
     description: String(manifest["description"] ?? ""),
+    version: String(manifest["version"]),
     layer,
     dependencies: namesOf(manifest["dependencies"]),
     devDependencies: namesOf(manifest["devDependencies"]),

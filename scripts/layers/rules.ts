@@ -32,6 +32,7 @@ const BUILTIN: ReadonlySet<string> = new Set(builtinModules);
 export function layerProblems(repository: Repository): readonly Problem[] {
   return [
     ...repository.packages.flatMap((from) => upwardDependencies(from, repository)),
+    ...repository.packages.flatMap((of) => otherVersion(of, repository)),
     ...repository.files.flatMap((file) => problemsOf(file, repository)),
   ];
 }
@@ -41,6 +42,14 @@ function upwardDependencies(from: Package, { packages }: Repository): readonly P
   return packages
     .filter((to) => from.dependencies.has(to.name) && !mayImport(from, to))
     .map((to) => ({ path: `${from.folder}/package.json`, line: 1, message: upward(from, to) }));
+}
+
+/** Everything is released together, and the version that is printed is one of these. */
+function otherVersion({ folder, version }: Package, { version: wanted }: Repository): readonly Problem[] {
+  if (version === wanted) return [];
+  return [
+    { path: `${folder}/package.json`, line: 1, message: `version ${version} is not that of the root, ${wanted}` },
+  ];
 }
 
 function mayImport(from: Package, to: Package): boolean {
@@ -114,6 +123,7 @@ function relativeProblem(
   const target = posix.join(posix.dirname(file.path), to);
   if (!target.startsWith(`${owner.folder}/`)) return `${to} leaves ${owner.folder}: import the package by its name`;
   if (!isSource) return undefined;
+  if (target === `${owner.folder}/package.json`) return undefined; // its version
   if (!target.startsWith(`${owner.folder}/src/`)) return `${to} leaves src: what ships must not need tests`;
   return partProblem(file.path, target, owner);
 }

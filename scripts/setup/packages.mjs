@@ -42,7 +42,15 @@ export function ensurePackages(root, fail) {
   const npm = basename(env.npm_execpath ?? "").startsWith("npm-cli")
     ? [process.execPath, env.npm_execpath]
     : [process.platform === "win32" ? "npm.cmd" : "npm"];
-  const args = ["ci", "--ignore-scripts", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
+  const args = [
+    "ci",
+    "--ignore-scripts",
+    "--include=dev",
+    "--include=optional",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ];
   const [program, ...before] = npm;
   // stdout belongs to the verb
   const done = spawnSync(program, [...before, ...args], { cwd: root, env, stdio: ["ignore", 2, 2] });

@@ -13,6 +13,7 @@ function repository(
     packageOf(`packages/${name}`, {
       name: `@trustix/${name}`,
       description: `what ${name} does`,
+      version: "0.1.0",
       exports: { ".": "./src/index.ts" },
       trustix: { layer },
       dependencies: Object.fromEntries(dependencies.map((dependency) => [dependency, "1.0.0"])),
@@ -28,6 +29,7 @@ function repository(
       manifest("testkit", 9, ["@trustix/node"]),
     ],
     files: Object.entries(files).map(([path, text]) => ({ path, text })),
+    version: "0.1.0",
     rootDependencies: new Set(["vitest", "fast-check"]),
   };
 }
@@ -142,6 +144,7 @@ describe("an import is refused", () => {
 test("imports that the layers mean are accepted", () => {
   const files = {
     "packages/merkle/src/a.ts": `import { concat } from "@trustix/crypto"; import { b } from "./b.ts"; export const text = "node:fs";`,
+    "packages/node/src/version.ts": `import manifest from "../package.json" with { type: "json" };`,
     "packages/node/src/daemon.ts": `import { serve } from "./server/serve.ts"; import { readFile } from "node:fs/promises";`,
     "packages/node/src/publisher/flush.ts": `import { layout } from "../logs/layout.ts"; import { fail } from "../errors.ts"; import { pino } from "pino";`,
     "packages/node/test/a.test.ts": `import { kit } from "@trustix/testkit"; import { x } from "../src/server/b.ts"; import fc from "fast-check"; import c from "@trustix/crypto";`,
@@ -198,6 +201,12 @@ describe("pure code", () => {
       [],
     );
   });
+});
+
+test("all packages have the version of the root", () => {
+  expect(messages({}, { merkle: { version: "0.2.0" } })).toEqual([
+    "packages/merkle/package.json:1: version 0.2.0 is not that of the root, 0.1.0",
+  ]);
 });
 
 test("a package without a layer is refused", () => {
