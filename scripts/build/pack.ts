@@ -6,6 +6,7 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execute, ROOT } from "../check/execute.ts";
+import { type Lock, type Manifest, shrinkwrap } from "./shrinkwrap.ts";
 import { CLI, EXTERNAL, version } from "./bundle.ts";
 
 /** Packs what `bundle()` made; returns the path of the package. */
@@ -14,7 +15,10 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
   try {
     for (const part of ["bin", "dist"]) cpSync(join(CLI, part), join(stage, part), { recursive: true });
     for (const text of ["README.md", "LICENSE", "CHANGELOG.md"]) copyFileSync(join(ROOT, text), join(stage, text));
-    writeFileSync(join(stage, "package.json"), `${JSON.stringify(manifest(), null, 2)}\n`);
+    const lock: Lock = readJson(join(ROOT, "package-lock.json")).packages;
+    const manifest = manifestOf(lock);
+    writeJson(join(stage, "package.json"), manifest);
+    writeJson(join(stage, "npm-shrinkwrap.json"), shrinkwrap(manifest, lock));
     mkdirSync(folder, { recursive: true });
     const { code, output } = await execute(
       "npm",
@@ -28,13 +32,19 @@ export async function pack(folder = join(ROOT, "dist")): Promise<string> {
   }
 }
 
-function manifest(): object {
-  const root = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  const { bin } = JSON.parse(readFileSync(join(CLI, "package.json"), "utf8"));
-  const locked = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")).packages;
-  const { description, license, optionalDependencies } = root;
+function writeJson(path: string, value: unknown): void {
+  writeFileSync(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+function readJson(path: string) {
+  return JSON.parse(readFileSync(path, "utf8"));
+}
+
+function manifestOf(lock: Lock): Manifest {
+  const { description, license, optionalDependencies } = readJson(join(ROOT, "package.json"));
+  const { bin } = readJson(join(CLI, "package.json"));
   const dependencies = Object.fromEntries(
-    Object.keys(EXTERNAL).map((name) => [name, String(locked[`node_modules/${name}`].version)]),
+    Object.keys(EXTERNAL).map((name) => [name, String(lock[`node_modules/${name}`]?.version)]),
   );
   // No `engines`: the Node that runs npm is not the one that runs the command.
   return {
