@@ -1,0 +1,177 @@
+/**
+ * The gate every call passes, whatever wire protocol it came by: who is asking, is there room, by when, are the
+ * required fields there; and at its end one count in the metrics.
+ */
+import type { Message } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import { checkRequired, ProtocolError, TOKEN_HEADER, verifyTokenHeader } from "@trustix/protocol";
+import type { Logger } from "pino";
+import { ServerMetrics } from "./metrics.ts";
+import type { ServerParts } from "./parts.ts";
+import type { CallContext, Route } from "./route.ts";
+import { codeName, rpcError, toRpcError } from "./rpc-error.ts";
+
+/** What a listener allows, see `ListenerOptions`. */
+export interface Permissions {
+  /** Whether a write token is believed here. */
+  readonly writes: boolean;
+}
+
+export class Gate {
+  readonly metrics: ServerMetrics;
+  readonly #parts: ServerParts;
+  readonly #log: Logger;
+  readonly #open = new Set<Call>();
+
+  constructor(parts: ServerParts, log: Logger) {
+    this.#parts = parts;
+    this.#log = log;
+    this.metrics = new ServerMetrics(parts, () => this.#open.size);
+  }
+
+  get inFlight(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Lets a call in. `token` is the token header as it came, one character per byte; `timeoutMs` what the caller allows.
+   * Throws `resource_exhausted`, `unauthenticated` or `permission_denied` before any of the body is read.
+   */
+  enter(route: Route, permissions: Permissions, token: string | undefined, timeoutMs: number | undefined): Call {
+    const { limits, clock } = this.#parts;
+    if (this.#open.size >= limits.calls) {
+      throw this.refused(route, rpcError("busy", `${limits.calls} calls are being answered: try again in a moment`));
+    }
+    try {
+      this.#authenticate(route, permissions, token);
+    } catch (error) {
+      throw this.refused(route, toRpcError(error));
+    }
+    const ms = Math.min(timeoutMs ?? limits.callMs, limits.callMs);
+    const call: Call = new Call(route, clock.now(), (code) => {
+      this.#open.delete(call);
+      this.metrics.answered(route.path, code, clock.now() - call.startedAt);
+    });
+    call.armed = clock.after(ms, () => call.fail(rpcError("deadline", `not done within ${ms} ms`)));
+    this.#open.add(call);
+    return call;
+  }
+
+  /** Runs the call. Rejects with what the caller gets; faults of ours are logged here. */
+  async run(call: Call, request: Message): Promise<Message> {
+    try {
+      checkRequired(call.route.method.input, request);
+      return await call.race(call.route.handle(request, call));
+    } catch (error) {
+      throw this.logged(call.route, toRpcError(error));
+    }
+  }
+
+  /** Counts and logs a call that was refused before it was let in. */
+  refused(route: Route, error: ConnectError): ConnectError {
+    this.metrics.answered(route.path, codeName(error), 0);
+    return this.logged(route, error);
+  }
+
+  logged(route: Route, error: ConnectError): ConnectError {
+    const code = codeName(error);
+    if (code === "internal" || code === "data_loss") {
+      this.#log.error({ method: route.path, code, err: error.cause ?? error }, "call failed");
+    } else this.#log.debug({ method: route.path, code, why: error.rawMessage }, "call refused");
+    return error;
+  }
+
+  /** Logs a fault of ours outside any call. */
+  fault(error: unknown, message: string): void {
+    this.#log.error({ err: error }, message);
+  }
+
+  /** Ends every call that is still running, so that each gets an answer. */
+  abortAll(): void {
+    for (const call of this.#open) call.fail(rpcError("unavailable", "this node is shutting down"));
+  }
+
+  #authenticate(route: Route, permissions: Permissions, token: string | undefined): void {
+    if (token !== undefined) this.#checkToken(route, token);
+    if (!route.write) return;
+    if (!permissions.writes) {
+      throw rpcError(
+        "permission_denied",
+        "write tokens can be replayed by whoever sees a call, so this listener takes none\n" +
+          "hint: use the unix socket, or set allow-replayable-tokens = true for this listener",
+      );
+    }
+    if (token === undefined) {
+      throw rpcError("unauthenticated", `a write needs a token in the header ${TOKEN_HEADER}\nhint: set TRUSTIX_TOKEN`);
+    }
+  }
+
+  /** A bad token is refused on reads too: somebody means to be known and is not. */
+  #checkToken(route: Route, token: string): void {
+    try {
+      verifyTokenHeader(this.#parts.crypto, this.#parts.tokens, token, route.path);
+    } catch (error) {
+      if (error instanceof ProtocolError) throw rpcError("unauthenticated", error.message);
+      throw error;
+    }
+  }
+}
+
+/** One call under way. Ends exactly once, by `end`. */
+export class Call implements CallContext {
+  readonly route: Route;
+  readonly startedAt: number;
+  /** The deadline's timer. */
+  armed: { cancel(): void } | undefined;
+  readonly #ended: (code: string) => void;
+  #done = false;
+  #failure: ConnectError | undefined;
+  #controller: AbortController | undefined;
+  #reject: ((error: ConnectError) => void) | undefined;
+  /** Told when the call fails while its answer may be on its way. */
+  onFail: (() => void) | undefined;
+
+  constructor(route: Route, startedAt: number, ended: (code: string) => void) {
+    this.route = route;
+    this.startedAt = startedAt;
+    this.#ended = ended;
+  }
+
+  /** Made when first asked for: most calls never look, and a controller costs more than a whole GetHead. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#failure !== undefined) this.#controller.abort(this.#failure);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The call is over for the caller: what is raced rejects, the signal aborts. */
+  fail(error: ConnectError): void {
+    if (this.#done || this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#reject?.(error);
+    this.#controller?.abort(error);
+    this.onFail?.();
+  }
+
+  /** `work`, or the reason why the call failed before it was done. One race at a time. */
+  race<T>(work: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        work.catch(() => {});
+        return reject(this.#failure);
+      }
+      this.#reject = reject;
+      work.then(resolve, reject);
+    });
+  }
+
+  /** Answered, with `ok` or an RPC code. */
+  end(code: string): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.armed?.cancel();
+    this.#ended(code);
+  }
+}

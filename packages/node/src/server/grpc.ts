@@ -1,0 +1,98 @@
+/**
+ * gRPC and gRPC-Web, by the general library. Its handlers run the same routes through the same gate; what it does not
+ * bound itself (a caller that never finishes its body or never reads) is bounded here.
+ */
+import type { ServerResponse } from "node:http";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  createConnectRouter,
+  createContextKey,
+  createContextValues,
+  type HandlerContext,
+} from "@connectrpc/connect";
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { AnyResponse, ConnectUnary } from "./connect-unary.ts";
+import type { Call } from "./gate.ts";
+import type { AnyRequest } from "./read-body.ts";
+import type { Route } from "./route.ts";
+import { codeName, rpcError, toRpcError } from "./rpc-error.ts";
+
+/** What one exchange carries from the gate to the handler. */
+interface Exchange {
+  call: Call | undefined;
+  code: string;
+}
+const EXCHANGE = createContextKey<Exchange>({ call: undefined, code: "canceled" });
+
+/** Answers one call in either protocol. Never throws, never rejects. */
+export type GrpcHandler = (route: Route, request: AnyRequest, response: AnyResponse) => void;
+
+/** Given to a call beyond its deadline to be told so; then its connection or stream is ended. */
+const LAST_WORD_MS = 1000;
+
+export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes: readonly Route[]): GrpcHandler {
+  const byMethod = new Map<DescMethod, Route>(routes.map((route) => [route.method, route]));
+  const router = createConnectRouter({
+    connect: false,
+    acceptCompression: [compressionGzip],
+    readMaxBytes: limits.messageBytes,
+    writeMaxBytes: limits.answerBytes,
+    jsonOptions: { ignoreUnknownFields: true },
+    requestGate: (context) => {
+      const token = context.requestHeader.get("trustix-token") ?? undefined;
+      const exchange = context.values.get(EXCHANGE);
+      exchange.call = gate.enter(byMethod.get(context.method)!, permissions, token, context.timeoutMs());
+    },
+  });
+  for (const route of routes) {
+    router.rpc(route.method, async (request: Message, context: HandlerContext) => {
+      const exchange = context.values.get(EXCHANGE);
+      try {
+        const output = await gate.run(exchange.call!, request);
+        exchange.code = "ok";
+        return output;
+      } catch (error) {
+        exchange.code = codeName(toRpcError(error));
+        throw error;
+      }
+    });
+  }
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return (route, request, response) => {
+    const exchange: Exchange = { call: undefined, code: "canceled" };
+    const timer = setTimeout(() => response.destroy(), limits.callMs + LAST_WORD_MS);
+    response.once("close", () => {
+      clearTimeout(timer);
+      if (!response.writableFinished) exchange.call?.fail(rpcError("unavailable", "the caller went away"));
+      exchange.call?.end(exchange.code);
+    });
+    answer(handlers.get(route.path)!, exchange, request, response).catch((error: unknown) => {
+      gate.logged(route, toRpcError(error));
+      if (!response.headersSent) (response as ServerResponse).writeHead(400);
+      response.end();
+    });
+  };
+}
+
+async function answer(
+  handler: UniversalHandler,
+  exchange: Exchange,
+  request: AnyRequest,
+  response: AnyResponse,
+): Promise<void> {
+  const values = createContextValues().set(EXCHANGE, exchange);
+  const universal = universalRequestFromNodeRequest(request, response as ServerResponse, undefined, values);
+  try {
+    await universalResponseToNodeResponse(await handler(universal), response as ServerResponse);
+  } catch (error) {
+    // The caller is gone: the library reports it by this code, and there is nobody left to answer.
+    if (!(error instanceof ConnectError && error.code === Code.Aborted)) throw error;
+  }
+}

@@ -1,0 +1,40 @@
+/** Listening sockets that systemd hands over: `LISTEN_FDS` of them from descriptor 3, if `LISTEN_PID` is this process. */
+import { fstatSync, readlinkSync, readFileSync } from "node:fs";
+import { NodeError } from "../errors.ts";
+import { defaultOptions, type ListenerOptions } from "./listener-options.ts";
+
+const FIRST = 3;
+const MOST = 64;
+
+/**
+ * One listener for each socket: all services on unix sockets, public ones on TCP. Empty when there are none. Throws
+ * `bad_config`.
+ */
+export function inheritedListeners(env: Readonly<Record<string, string | undefined>>, pid: number): ListenerOptions[] {
+  const count = env["LISTEN_FDS"];
+  if (count === undefined || env["LISTEN_PID"] !== String(pid)) return [];
+  if (!/^[0-9]{1,3}$/.test(count) || Number(count) > MOST) {
+    throw new NodeError("bad_config", `LISTEN_FDS: ${JSON.stringify(count)} came, a number up to ${MOST} wanted`);
+  }
+  return Array.from({ length: Number(count) }, (_, i) => {
+    const fd = FIRST + i;
+    if (!isSocket(fd)) throw new NodeError("bad_config", `LISTEN_FDS: descriptor ${fd} is not a socket`);
+    return defaultOptions({ kind: "inherited", fd, local: isUnixSocket(fd) });
+  });
+}
+
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+/** Unix sockets are listed by the kernel with their inode; TCP ones are not. */
+function isUnixSocket(fd: number): boolean {
+  const inode = /^socket:\[([0-9]+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
+  return readFileSync("/proc/self/net/unix", "utf8")
+    .split("\n")
+    .some((line) => line.trim().split(/\s+/)[6] === inode);
+}

@@ -1,0 +1,26 @@
+/** Where the server listens and what it serves there. A listener of the configuration is one of these. */
+export type ListenAddress =
+  | { readonly kind: "unix"; readonly path: string }
+  | { readonly kind: "tcp"; readonly host: string; readonly port: number }
+  /** An open, listening file descriptor; `local` if it is a unix socket. */
+  | { readonly kind: "inherited"; readonly fd: number; readonly local: boolean };
+
+export interface ListenerOptions {
+  readonly address: ListenAddress;
+  /** Serve the private services (decide, submit, flush, status). */
+  readonly private: boolean;
+  readonly metrics: boolean;
+  /** Take write tokens over TCP, where whoever sees one call can replay it. A unix socket always takes them. */
+  readonly allowReplayableTokens: boolean;
+}
+
+/** Whether only processes of this machine can connect, those that the socket's owner and group allow. */
+export function isLocal(address: ListenAddress): boolean {
+  return address.kind === "unix" || (address.kind === "inherited" && address.local);
+}
+
+/** What is served by default at an address: everything on a unix socket, public services on TCP. */
+export function defaultOptions(address: ListenAddress): ListenerOptions {
+  const local = isLocal(address);
+  return { address, private: local, metrics: local, allowReplayableTokens: false };
+}

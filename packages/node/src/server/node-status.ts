@@ -1,0 +1,65 @@
+/** `NodeExt.Status` and `NodeExt.Refused`: the state of the node's logs, for its own user. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  RefusedClaim_Places,
+  RemoteStatus_States,
+  type RefusedClaimSchema,
+  type StatusResponseSchema,
+} from "@trustix/proto";
+import { headToWire, logToWire } from "@trustix/protocol";
+import type { FollowedLog, Reachability, RefusedClaim } from "../model.ts";
+import type { PublishedLog, ServerParts } from "./parts.ts";
+
+const STATES: Record<Reachability["state"], RemoteStatus_States> = {
+  unknown: RemoteStatus_States.UNKNOWN,
+  reachable: RemoteStatus_States.REACHABLE,
+  unreachable: RemoteStatus_States.UNREACHABLE,
+  refused: RemoteStatus_States.REFUSED,
+};
+
+export async function nodeStatus(parts: ServerParts): Promise<MessageInitShape<typeof StatusResponseSchema>> {
+  return {
+    Version: parts.version,
+    Now: BigInt(parts.clock.now()),
+    Published: await Promise.all([...parts.published.values()].map(publishedStatus)),
+    Followed: parts.follower.logs().map(followedStatus),
+  };
+}
+
+async function publishedStatus({ name, reader, publisher }: PublishedLog) {
+  const { waiting, refused, stopped, lastFlush } = publisher.status();
+  return {
+    Log: logToWire(reader.info),
+    Name: name,
+    Head: headToWire(await reader.head()),
+    Waiting: BigInt(waiting),
+    Refused: BigInt(refused),
+    ...(stopped !== undefined && { Stopped: stopped }),
+    ...(lastFlush !== undefined && { LastFlush: BigInt(lastFlush) }),
+  };
+}
+
+function followedStatus(log: FollowedLog) {
+  return {
+    Log: logToWire(log.info),
+    Name: log.name,
+    ...(log.head !== undefined && { Head: headToWire(log.head) }),
+    ...(log.headSeenAt !== undefined && { HeadSeenAt: BigInt(log.headSeenAt) }),
+    Remotes: log.remotes.map(({ url, reachability }) => ({
+      URL: url,
+      State: STATES[reachability.state],
+      ...("since" in reachability && { Since: BigInt(reachability.since) }),
+      ...("why" in reachability && { Why: reachability.why }),
+    })),
+  };
+}
+
+export function refusedClaims(claims: readonly RefusedClaim[]): MessageInitShape<typeof RefusedClaimSchema>[] {
+  return claims.map(({ key, value, standing, time, foundAt }) => ({
+    Key: key,
+    Value: value,
+    Standing: standing,
+    Time: BigInt(time),
+    FoundAt: foundAt === "submit" ? RefusedClaim_Places.SUBMIT : RefusedClaim_Places.FLUSH,
+  }));
+}
