@@ -8,6 +8,8 @@ import { ROOT } from "../check/execute.ts";
 import type { Step } from "../check/steps.ts";
 import { architecture } from "./architecture.ts";
 import { currentText } from "./generated-text.ts";
+import { commandsPage } from "./commands-page.ts";
+import { configurationPage } from "./configuration-page.ts";
 import { lockFile } from "./lock-file.ts";
 import { protoCode } from "./proto-code.ts";
 
@@ -19,7 +21,7 @@ export interface Generator {
   readonly folders?: readonly string[];
 }
 
-export const GENERATORS: readonly Generator[] = [lockFile, protoCode, architecture];
+export const GENERATORS: readonly Generator[] = [lockFile, protoCode, architecture, configurationPage, commandsPage];
 
 export const generatedStep: Step = {
   name: "generated files",
