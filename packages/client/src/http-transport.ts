@@ -21,7 +21,7 @@ import { DEFAULT_TIMEOUT_MS } from "./transport.ts";
 import type { CallOptions, RpcTransport } from "./transport.ts";
 
 export interface HttpTransportOptions {
-  /** Certificates (PEM) to trust instead of the system's. */
+  /** Certificates (PEM) to trust beside the system's. */
   readonly ca?: string | undefined;
   /** User ids that a unix socket may belong to, beside root and ourselves. */
   readonly socketUids?: readonly number[] | undefined;
@@ -119,7 +119,9 @@ function connectorFor(address: RemoteAddress, options: HttpTransportOptions): bu
   const base = buildConnector({
     timeout: CONNECT_TIMEOUT_MS,
     ...(address.kind === "unix" && { socketPath: address.socket }),
-    ...(address.kind === "https" && { ca: options.ca ?? systemCertificates() }),
+    ...(address.kind === "https" && {
+      ca: [...systemCertificates(), ...(options.ca === undefined ? [] : [options.ca])],
+    }),
   });
   if (address.kind !== "unix") return base;
   const owners = { uids: options.socketUids ?? [] };

@@ -1,5 +1,30 @@
+/**
+ * L2. Calls to nodes, and reads of logs that are verified before anybody sees them.
+ *
+ * `httpTransport` carries calls; `logClient` asks for heads, growth, map values and values of one log, and checks
+ * signatures, proofs and digests; `Contradiction` is the evidence when a log signed two things that exclude each other.
+ *
+ * @example
+ * const transport = httpTransport("https://log.example");
+ * const client = logClient({ crypto, transport, log: info });
+ * const got = await client.head();
+ */
 export type { CallOptions, RpcTransport } from "./transport.ts";
+export { DEFAULT_TIMEOUT_MS } from "./transport.ts";
 export { httpTransport, type HttpTransportOptions } from "./http-transport.ts";
 export { parseRemoteUrl, RemoteUrlError, type RemoteAddress } from "./remote-url.ts";
 export { RPC_CODES, RpcError, type RpcCode, type RpcErrorDetail, type RpcErrorOrigin } from "./rpc-error.ts";
 export { checkSocketOwner, type SocketOwners } from "./socket-owner.ts";
+export { logClient, type HeadResult, type LogAtRemote, type LogClient, type ValueResult } from "./log-client.ts";
+export type { GrowthResult } from "./check-growth.ts";
+export type { InclusionResult } from "./check-inclusion.ts";
+export type { MapValueResult } from "./read-map-value.ts";
+export { troubleOf, type Trouble } from "./trouble.ts";
+export {
+  checkContradiction,
+  describeContradiction,
+  headsContradict,
+  sameHead,
+  type Contradiction,
+} from "./contradiction.ts";
+export { MAX_EVIDENCE_BYTES, readEvidence, writeEvidence } from "./evidence-file.ts";

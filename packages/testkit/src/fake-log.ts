@@ -1,0 +1,183 @@
+/**
+ * A small whole log in memory, for tests of those who read logs: real trees, real proofs, real signatures, and knobs
+ * to behave like the existing program's server or like a liar. The map is computed from scratch each time, so it is
+ * also a second implementation of it.
+ */
+import type { Crypto } from "@trustix/crypto";
+import { compareBytes, concatBytes, equalBytes, toHex, utf8 } from "@trustix/crypto";
+import { LogTree, consistencyProof, drive, leafHash } from "@trustix/merkle";
+import type { MapProof, ReadAnswer, ReadRequest } from "@trustix/merkle";
+import type { Hash, LogHead, LogInfo, Protocol } from "@trustix/protocol";
+import { TEST, logIdOf, logLeafDigest, mapEntryBytes, mapPath, mapValueHash, signHead } from "@trustix/protocol";
+
+const PREFIX = new Uint8Array(0);
+const ZERO = new Uint8Array(32);
+
+export interface FakeEntry {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly digest: Hash;
+  readonly leaf: Hash;
+  /** What the map commits to. */
+  readonly entryBytes: Uint8Array;
+}
+
+interface MapLeaf {
+  readonly path: Hash;
+  readonly valueHash: Hash;
+}
+
+/** An RFC 6962 tree with its tiles. */
+export class FakeTree {
+  readonly #crypto: Crypto;
+  readonly #records = new Map<string, Uint8Array>();
+  readonly #tree: LogTree;
+  readonly leaves: Hash[] = [];
+
+  constructor(crypto: Crypto) {
+    this.#crypto = crypto;
+    this.#tree = drive(LogTree.open(crypto, PREFIX, 0), () => []);
+  }
+
+  append(leaf: Hash): void {
+    for (const [key, value] of this.#tree.append(leaf)) this.#records.set(toHex(key), value!);
+    this.leaves.push(leaf);
+  }
+
+  root(): Hash {
+    return this.#tree.root();
+  }
+
+  consistency(first: number, second: number): Hash[] {
+    return drive(consistencyProof(this.#crypto, PREFIX, first, second), (request) => this.#answer(request));
+  }
+
+  #answer(request: ReadRequest): ReadAnswer {
+    return request.kind === "get" ? request.keys.map((key) => this.#records.get(toHex(key))) : [];
+  }
+}
+
+export class FakeLog {
+  readonly info: LogInfo;
+  readonly tree: FakeTree;
+  readonly mapHeads: FakeTree;
+  readonly entries: FakeEntry[] = [];
+  readonly heads: LogHead[] = [];
+  readonly #crypto: Crypto;
+  readonly #seed: Uint8Array;
+
+  /** `name` makes the key: equal names are one log. The empty log is signed at once. */
+  constructor(crypto: Crypto, name: string, protocol: Protocol = TEST) {
+    this.#crypto = crypto;
+    this.#seed = crypto.sha256(utf8(`fake log ${name}`));
+    const publicKey = crypto.ed25519PublicKey(this.#seed);
+    this.info = { id: logIdOf(crypto, { protocol, publicKey }), protocol, publicKey, meta: {} };
+    this.tree = new FakeTree(crypto);
+    this.mapHeads = new FakeTree(crypto);
+    this.sign();
+  }
+
+  /** Adds claims and signs one head over them. */
+  publish(...claims: readonly (readonly [key: string, value: string])[]): LogHead {
+    this.add(...claims);
+    return this.sign();
+  }
+
+  /** Adds claims that no head covers yet. */
+  add(...claims: readonly (readonly [key: string, value: string])[]): void {
+    for (const [keyText, valueText] of claims) {
+      const [key, value] = [utf8(keyText), utf8(valueText)];
+      const digest = this.#crypto.sha256(value);
+      const leaf = logLeafDigest(this.#crypto, key, digest);
+      this.entries.push({ key, value, digest, leaf, entryBytes: mapEntryBytes(digest, this.entries.length) });
+      this.tree.append(leaf);
+    }
+  }
+
+  /** Signs what there is, or what a liar says there is. */
+  sign(lie: Partial<Omit<LogHead, "signature">> = {}): LogHead {
+    const mapRoot = lie.mapRoot ?? this.mapRoot(this.entries.length);
+    this.mapHeads.append(leafHash(this.#crypto, this.mapRoot(this.entries.length)));
+    const head = signHead(this.#crypto, this.#seed, {
+      logRoot: this.tree.root(),
+      treeSize: this.entries.length,
+      mhRoot: this.mapHeads.root(),
+      mhTreeSize: this.mapHeads.leaves.length,
+      ...lie,
+      mapRoot,
+    });
+    this.heads.push(head);
+    return head;
+  }
+
+  head(): LogHead {
+    return this.heads.at(-1)!;
+  }
+
+  mapRoot(size: number): Hash {
+    return this.#subtree(this.#mapLeaves(size), 0);
+  }
+
+  /** How many entries the map had at this root. */
+  sizeAt(mapRoot: Hash): number | undefined {
+    return this.heads.find((head) => equalBytes(head.mapRoot, mapRoot))?.treeSize;
+  }
+
+  find(key: Uint8Array, size: number): FakeEntry | undefined {
+    return this.entries.slice(0, size).find((entry) => equalBytes(entry.key, key));
+  }
+
+  /** Proof of presence or absence among the first `size` entries. */
+  mapProof(key: Uint8Array, size: number): MapProof {
+    const path = mapPath(this.#crypto, key);
+    let leaves = this.#mapLeaves(size);
+    const downwards: Hash[] = [];
+    while (leaves.length > 1) {
+      const depth = downwards.length;
+      const [zeros, ones] = split(leaves, depth);
+      const right = bitAt(path, depth);
+      downwards.push(this.#subtree(right ? zeros : ones, depth + 1));
+      leaves = right ? ones : zeros;
+    }
+    const sides = downwards.reverse();
+    const bitMask = new Uint8Array(Math.ceil(sides.length / 8));
+    for (const [i, side] of sides.entries()) if (equalBytes(side, ZERO)) bitMask[i >> 3]! |= 128 >> (i & 7);
+    const other = leaves[0];
+    return {
+      sideNodes: sides.filter((side) => !equalBytes(side, ZERO)),
+      numSideNodes: sides.length,
+      bitMask,
+      nonMembershipLeafData:
+        other === undefined || equalBytes(other.path, path)
+          ? undefined
+          : concatBytes(Uint8Array.of(0), other.path, other.valueHash),
+    };
+  }
+
+  #mapLeaves(size: number): MapLeaf[] {
+    return this.entries
+      .slice(0, size)
+      .map(({ key, entryBytes }) => ({
+        path: mapPath(this.#crypto, key),
+        valueHash: mapValueHash(this.#crypto, entryBytes),
+      }))
+      .sort((a, b) => compareBytes(a.path, b.path));
+  }
+
+  #subtree(leaves: readonly MapLeaf[], depth: number): Hash {
+    const [only] = leaves;
+    if (only === undefined) return ZERO;
+    if (leaves.length === 1) return this.#crypto.sha256(concatBytes(Uint8Array.of(0), only.path, only.valueHash));
+    const [zeros, ones] = split(leaves, depth);
+    const [left, right] = [this.#subtree(zeros, depth + 1), this.#subtree(ones, depth + 1)];
+    return this.#crypto.sha256(concatBytes(Uint8Array.of(1), left, right));
+  }
+}
+
+function split(leaves: readonly MapLeaf[], depth: number): [MapLeaf[], MapLeaf[]] {
+  return [leaves.filter(({ path }) => !bitAt(path, depth)), leaves.filter(({ path }) => bitAt(path, depth))];
+}
+
+function bitAt(path: Hash, depth: number): boolean {
+  return (path[depth >> 3]! & (128 >> (depth & 7))) !== 0;
+}

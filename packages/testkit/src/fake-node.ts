@@ -1,0 +1,151 @@
+/**
+ * A remote in memory: serves fake logs through an `RpcTransport` whose messages go through real bytes both ways. It can
+ * be down, slow, a liar, or answer as the existing program's server does.
+ */
+import { fromBinary, toBinary, create } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import type { CallOptions, RpcTransport } from "@trustix/client";
+import { RpcError } from "@trustix/client";
+import { equalBytes } from "@trustix/crypto";
+import { LogAPI, MapValueResponseSchema, NodeAPI, ProofResponseSchema, ValueResponseSchema } from "@trustix/proto";
+import type { GetMapValueRequest, MapValueResponse } from "@trustix/proto";
+import { LogEntriesResponseSchema } from "@trustix/proto";
+import { decode, encode, headToWire, leafToWire, mapProofToWire } from "@trustix/protocol";
+import type { FakeLog, FakeTree } from "./fake-log.ts";
+
+/** May answer in the server's place, change the answer, or throw an `RpcError`. */
+export type Tamper = (procedure: string, answer: () => Uint8Array, request: Uint8Array) => Uint8Array;
+
+export class FakeNode {
+  readonly url: string;
+  /** By log id. */
+  readonly logs = new Map<string, FakeLog>();
+  /** Methods called, in order. */
+  readonly calls: string[] = [];
+  /** Why it cannot be reached; `undefined`: it can. */
+  down: string | undefined;
+  /** Never answers. */
+  hangs = false;
+  /** Like the existing program: errors are `unknown`, absence is not proved, only the newest map root is held. */
+  goLike = false;
+  tamper: Tamper = (_procedure, answer) => answer();
+
+  constructor(url: string, ...logs: readonly FakeLog[]) {
+    this.url = url;
+    for (const log of logs) this.logs.set(log.info.id, log);
+  }
+
+  transport(): RpcTransport {
+    return {
+      url: this.url,
+      unary: (method, input, options) => this.#unary(method, input, options),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  async #unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    input: MessageInitShape<I>,
+    options: CallOptions = {},
+  ): Promise<MessageShape<O>> {
+    const request = toBinary(method.input, create(method.input, input));
+    this.calls.push(method.name);
+    await (this.hangs ? silence(options) : Promise.resolve());
+    if (options.signal?.aborted === true) throw canceled();
+    if (this.down !== undefined) throw new RpcError("unavailable", this.down, { origin: "network" });
+    const bytes = this.tamper(method.name, () => this.#answer(method.name, method.input, request), request);
+    return decode(method.output, bytes, 16 << 20);
+  }
+
+  #answer(name: string, schema: DescMessage, request: Uint8Array): Uint8Array {
+    const message = fromBinary(schema, request) as unknown as Record<string, unknown>;
+    if (name === NodeAPI.method.getValue.name) return this.#value(message["Digest"] as Uint8Array);
+    const log = this.logs.get(message["LogID"] as string);
+    if (log === undefined) throw this.#error("not_found", `Log with ID '${String(message["LogID"])}' is not published`);
+    switch (name) {
+      case LogAPI.method.getHead.name:
+        return encode(LogAPI.method.getHead.output, headToWire(log.head()));
+      case LogAPI.method.getLogConsistencyProof.name:
+        return this.#consistency(log.tree, message);
+      case LogAPI.method.getMHLogConsistencyProof.name:
+        return this.#consistency(log.mapHeads, message);
+      case LogAPI.method.getLogEntries.name:
+        return this.#leaves(log, message, false);
+      case LogAPI.method.getMHLogEntries.name:
+        return this.#leaves(log, message, true);
+      case LogAPI.method.getMapValue.name:
+        return encode(MapValueResponseSchema, this.#mapValue(log, message as unknown as GetMapValueRequest));
+      default:
+        throw this.#error("unimplemented", `no method ${name}`);
+    }
+  }
+
+  #consistency(tree: FakeTree, message: Record<string, unknown>): Uint8Array {
+    const [first, second] = [Number(message["FirstSize"]), Number(message["SecondSize"])];
+    const empty = first > second || second > tree.leaves.length;
+    if (empty && !this.goLike) throw this.#error("invalid_argument", "no such sizes");
+    const Proof = empty ? [] : tree.consistency(first, second);
+    return encode(ProofResponseSchema, create(ProofResponseSchema, { Proof }));
+  }
+
+  #leaves(log: FakeLog, message: Record<string, unknown>, mapHeads: boolean): Uint8Array {
+    const [start, end] = [Number(message["Start"]), Number(message["Finish"]) + 1];
+    const leaves = mapHeads
+      ? log.mapHeads.leaves.map((leafDigest) => ({ key: undefined, valueDigest: undefined, leafDigest }))
+      : log.entries.map(({ key, digest, leaf }) => ({ key, valueDigest: digest, leafDigest: leaf }));
+    const Leaves = leaves.slice(start, end).map(leafToWire);
+    return encode(LogEntriesResponseSchema, create(LogEntriesResponseSchema, { Leaves }));
+  }
+
+  #mapValue(log: FakeLog, { Key, MapRoot }: GetMapValueRequest): MapValueResponse {
+    const size = log.sizeAt(MapRoot);
+    if (this.goLike) {
+      const current = log.find(Key, log.entries.length);
+      if (current === undefined) throw this.#error("unknown", "Map value not found");
+      if (!equalBytes(MapRoot, log.head().mapRoot)) {
+        throw this.#error("unknown", "error retreiving object with key '[7 7]': could not find object");
+      }
+    }
+    if (size === undefined) throw this.#error("failed_precondition", "this map root is not held");
+    const entry = log.find(Key, size);
+    const message = create(MapValueResponseSchema, {
+      Value: entry?.entryBytes ?? new Uint8Array(0),
+      Proof: mapProofToWire(log.mapProof(Key, size)),
+    });
+    if (entry !== undefined) return message;
+    const value = encode(MapValueResponseSchema, message);
+    const details = [{ type: MapValueResponseSchema.typeName, value }];
+    throw new RpcError("not_found", "the key is absent", { origin: "server", details });
+  }
+
+  #value(digest: Uint8Array): Uint8Array {
+    for (const log of this.logs.values()) {
+      const found = log.entries.find((entry) => equalBytes(entry.digest, digest));
+      if (found !== undefined) return encode(ValueResponseSchema, create(ValueResponseSchema, { Value: found.value }));
+    }
+    throw this.#error("not_found", "no such value");
+  }
+
+  #error(code: RpcError["code"], message: string): RpcError {
+    return new RpcError(this.goLike ? "unknown" : code, message, { origin: "server" });
+  }
+}
+
+/** Resolves never; rejects when the call is given up, as a real transport does. */
+function silence(options: CallOptions): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const timer = setTimeout(
+      () =>
+        reject(new RpcError("deadline_exceeded", `no answer within ${options.timeoutMs} ms`, { origin: "network" })),
+      options.timeoutMs ?? 20_000,
+    );
+    options.signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(canceled());
+    });
+  });
+}
+
+function canceled(): RpcError {
+  return new RpcError("canceled", "the call was canceled", { origin: "network" });
+}
