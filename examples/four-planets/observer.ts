@@ -1,0 +1,135 @@
+/**
+ * The user's side: a node without a log of its own that follows the four planets and wants three to agree, and a binary
+ * cache proxy that signs what it decided with the user's own key.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { formatPublicCacheKey, formatSecretCacheKey } from "@trustix/nix-formats";
+import { nodeCrypto, randomSeed } from "@trustix/node-crypto";
+import { callsTo } from "./node-calls.ts";
+import type { NodeCalls } from "./node-calls.ts";
+import type { Planet } from "./planet.ts";
+import { Program, until } from "./program.ts";
+import { freePort, programEnvironment, TRUSTIX, TRUSTIX_NIX } from "./programs.ts";
+
+export const QUORUM = 3;
+const KEY_NAME = "my-own-proxy-1";
+
+export interface ObserverOptions {
+  readonly folder: string;
+  readonly planets: readonly Planet[];
+  readonly proxyPort?: number;
+  /** Seconds that a decision waits for votes; the node's default is 2. */
+  readonly decisionBudget?: number;
+}
+
+export interface Observer {
+  readonly folder: string;
+  readonly socket: string;
+  readonly calls: NodeCalls;
+  readonly proxyUrl: string;
+  /** As nix.conf has it. */
+  readonly proxyKey: string;
+  daemon: Program | undefined;
+  proxy: Program | undefined;
+  startDaemon(): Promise<void>;
+  startProxy(): Promise<void>;
+  /** Resolves once the node holds a head of at least `size` entries of each of these planets' logs. */
+  follows(planets: readonly Planet[], size: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function makeObserver(options: ObserverOptions): Promise<Observer> {
+  const { folder } = options;
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const socket = `unix://${join(folder, "trustix.socket")}`;
+  const proxyAddress = `127.0.0.1:${options.proxyPort ?? (await freePort())}`;
+  const proxyUrl = `http://${proxyAddress}`;
+  const secretKey = join(folder, "proxy.secret");
+  const crypto = nodeCrypto();
+  const seed = randomSeed();
+  const publicKey = crypto.ed25519PublicKey(seed);
+  await writeFile(secretKey, `${formatSecretCacheKey({ name: KEY_NAME, seed, publicKey })}\n`, { mode: 0o600 });
+  const config = join(folder, "trustix.toml");
+  await writeFile(config, configuration(options));
+  const env = programEnvironment(folder);
+  const calls = callsTo(socket);
+
+  const observer: Observer = {
+    folder,
+    socket,
+    calls,
+    proxyUrl,
+    proxyKey: formatPublicCacheKey({ name: KEY_NAME, publicKey }),
+    daemon: undefined,
+    proxy: undefined,
+    async startDaemon() {
+      const args = [
+        "daemon",
+        "--config",
+        config,
+        "--state",
+        join(folder, "state"),
+        "--listen",
+        socket,
+        "--interval",
+        "1",
+      ];
+      const daemon = new Program({ name: "the user's daemon", command: TRUSTIX, args, env });
+      observer.daemon = daemon;
+      await until("the user's daemon answers", async () => {
+        if (!daemon.running) throw new Error(daemon.said);
+        return calls.status();
+      });
+    },
+    async startProxy() {
+      const flags = ["--privkey", secretKey, "--listen", proxyAddress, "--config", config, "--address", socket];
+      const proxy = new Program({
+        name: "the proxy",
+        command: TRUSTIX_NIX,
+        args: ["binary-cache-proxy", ...flags],
+        env,
+      });
+      observer.proxy = proxy;
+      await until("the proxy answers", async () => {
+        if (!proxy.running) throw new Error(proxy.said);
+        return (await fetch(`${proxyUrl}/nix-cache-info`)).ok ? true : undefined;
+      });
+    },
+    async follows(wanted, size) {
+      await until(`heads of ${size} entries are followed`, async () => {
+        const { Followed } = await calls.status();
+        const sizes = new Map(Followed.map((log) => [log.Log?.LogID, Number(log.Head?.TreeSize ?? 0)]));
+        return wanted.every((planet) => (sizes.get(planet.logId) ?? 0) >= size) ? true : undefined;
+      });
+    },
+    async close() {
+      await calls.close();
+      await observer.proxy?.stop();
+      await observer.daemon?.stop();
+    },
+  };
+  return observer;
+}
+
+function configuration({ planets, decisionBudget = 2 }: ObserverOptions): string {
+  const remotes = planets.map(({ url }) => `  "${url}",\n`).join("");
+  const logs = planets.map(
+    ({ name, publicKey, cache }) => `
+[[subscribers]]
+protocol = "nix"
+name = "${name}"
+publicKey = { type = "ed25519", key = "${publicKey}" }
+meta = { upstream = "${cache.url}" }
+`,
+  );
+  return `# Follows four builders and believes what three of them agree on.
+decision-budget = ${decisionBudget}
+remotes = [
+${remotes}]
+
+[[decider.nix]]
+engine = "quorum"
+quorum = { threshold = ${QUORUM} }
+${logs.join("")}`;
+}

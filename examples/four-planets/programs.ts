@@ -1,0 +1,25 @@
+/** The installed commands, and an environment in which they find nothing of the machine's own Trustix. */
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+
+const BIN = join(import.meta.dirname, "../../packages/cli/bin");
+export const TRUSTIX = join(BIN, "trustix");
+export const TRUSTIX_NIX = join(BIN, "trustix-nix");
+
+export function programEnvironment(folder: string): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (!name.startsWith("TRUSTIX_") && !name.startsWith("XDG_") && !name.endsWith("_DIRECTORY")) env[name] = value;
+  }
+  return { ...env, HOME: folder, XDG_CONFIG_HOME: join(folder, "config"), XDG_STATE_HOME: join(folder, "state-home") };
+}
+
+/** A TCP port of the loopback that is free now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

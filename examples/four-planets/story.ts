@@ -1,0 +1,90 @@
+/**
+ * `npm start`: four builders build the same packages, one of them is compromised, and a real Nix client installs what three
+ * of four agree on and refuses the rest. Everything shown is asked of the running processes. `--once` ends after the
+ * story; otherwise the network stays up until Ctrl-C.
+ */
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { installedNix } from "@trustix/testkit/nix";
+import { installForReal, showNaiveInstall, showPrivacy, tryToInstall } from "./act-install.ts";
+import { buildEverywhere } from "./act-build.ts";
+import { showDecision } from "./act-decide.ts";
+import { fetchThroughProxy } from "./act-fetch.ts";
+import { COMPROMISED, startNetwork } from "./network.ts";
+import type { Network } from "./network.ts";
+import { makeVoice } from "./voice.ts";
+import type { Voice } from "./voice.ts";
+
+/** Tells the story; the path that was installed. Rejects when anything did not come out as it should. */
+export async function tellStory(network: Network, voice: Voice, nixVersion: string | undefined): Promise<string> {
+  const built = await buildEverywhere(network, voice, nixVersion);
+  await network.observer.startProxy();
+  await showDecision(network, voice, built.rocket);
+  if (nixVersion === undefined) {
+    await fetchThroughProxy(network, voice, built);
+  } else {
+    await installForReal(network, voice, built.rocket);
+    await showNaiveInstall(network, voice, built.rocket);
+    await tryToInstall(network, voice, built.telemetry);
+    await showPrivacy(network, voice, built.local);
+  }
+  return built.rocket;
+}
+
+/** What to try while the network is up. */
+export function showWhatToTry({ observer, planets, folder }: Network, voice: Voice, rocket: string): void {
+  const key = Buffer.from(rocket).toString("hex");
+  voice.title("The network is still running; try it");
+  voice.say("nix.conf of a machine that installs only what three of these four agree on:");
+  voice.code(`substituters = ${observer.proxyUrl}`);
+  voice.code(`trusted-public-keys = ${observer.proxyKey}`);
+  voice.code("narinfo-cache-negative-ttl = 60");
+  voice.say("ask the user's node, or stop a planet and ask again:");
+  voice.code(`export TRUSTIX_RPC=${observer.socket} PATH=$PWD/packages/cli/bin:$PATH`);
+  voice.code("trustix status");
+  voice.code(`trustix decide --protocol nix --key ${key}`);
+  voice.code(`curl -i ${observer.proxyUrl}/${rocket.slice(11, 43)}.narinfo`);
+  voice.code(`curl -i ${planets[COMPROMISED].cache.url}/${rocket.slice(11, 43)}.narinfo`);
+  voice.say(`everything lies in ${folder} and goes away with Ctrl-C`);
+}
+
+/** The program behind `npm start`. */
+export async function main(args: readonly string[]): Promise<void> {
+  const once = args.includes("--once");
+  const voice = makeVoice(process.stdout);
+  const started = performance.now();
+  const nix = await installedNix();
+  const folder = await mkdtemp(join(tmpdir(), "planets-"));
+  process.stdout.write("Trustix: four builders, one of them compromised\n");
+  if (nix === undefined) voice.say("There is no Nix here: a script plays the builds, and nothing will be installed.");
+
+  const ending = Promise.withResolvers<void>();
+  let interrupted = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      interrupted = true;
+      ending.resolve();
+    });
+  }
+  const network = await startNetwork({ folder, nix });
+  const whole = async (): Promise<void> => {
+    const rocket = await tellStory(network, voice, nix?.version);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    const nothing = nix === undefined ? " Nothing was installed: there is no Nix here." : "";
+    voice.say(`\n   That took ${seconds} s.${nothing}`);
+    if (!once) showWhatToTry(network, voice, rocket);
+  };
+  try {
+    const told = whole();
+    // When the network is ended under it, nobody needs to hear that it failed.
+    told.catch(() => undefined);
+    await Promise.race([told, ending.promise]);
+    if (!once) await ending.promise;
+  } finally {
+    if (interrupted) process.stdout.write("\nending the network ...\n");
+    await network.close();
+  }
+}
+
+if (import.meta.main) await main(process.argv.slice(2));
