@@ -11,8 +11,7 @@ import {
 import { headToWire } from "@trustix/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { FakeLog } from "../../testkit/src/fake-log.ts";
-import { FakeNode } from "../../testkit/src/fake-node.ts";
+import { FakeLog, FakeNode } from "@trustix/testkit";
 import { RpcError, checkContradiction, logClient, readEvidence, writeEvidence } from "../src/index.ts";
 import type { Contradiction, GrowthResult, LogClient } from "../src/index.ts";
 
