@@ -43,7 +43,11 @@ export async function bundle(): Promise<{ readonly files: number; readonly bytes
     chunkFileNames: "[name]-[hash].js",
   });
   await build.close();
-  refuseOtherExternals(output);
+  const outside = otherExternals(output);
+  if (outside.length > 0) {
+    rmSync(DIST, { recursive: true });
+    throw new Error(`not bundled and not a dependency of the package: ${outside.join(", ")}`);
+  }
   for (const part of SHELL_PARTS) copyFileSync(join(ROOT, part), join(DIST, basename(part)));
   writeFileSync(join(DIST, "LICENCES.txt"), licencesOf(modulesIn(output)));
   const sizes = globSync("*", { cwd: DIST }).map((name) => statSync(join(DIST, name)).size);
@@ -54,14 +58,12 @@ function isBuiltin(name: string): boolean {
   return name.startsWith("node:") || builtinModules.includes(name);
 }
 
-/** A package that is neither bundled nor installed would be missed only by whoever runs that command. */
-function refuseOtherExternals({ output }: RolldownOutput): void {
+/** Packages that are neither bundled nor installed: whoever runs the command that needs them would be the first to know. */
+function otherExternals({ output }: RolldownOutput): readonly string[] {
   const chunks = output.filter((file) => file.type === "chunk");
   const own = new Set(chunks.map(({ fileName }) => fileName));
-  const outside = chunks
-    .flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports])
-    .filter((name) => !own.has(name) && !isBuiltin(name) && EXTERNAL[name] === undefined);
-  if (outside.length > 0) throw new Error(`not bundled and not a dependency of the package: ${outside.join(", ")}`);
+  const imported = new Set(chunks.flatMap(({ imports, dynamicImports }) => [...imports, ...dynamicImports]));
+  return [...imported].filter((name) => !own.has(name) && !isBuiltin(name) && EXTERNAL[name] === undefined);
 }
 
 function modulesIn({ output }: RolldownOutput): readonly string[] {
