@@ -1,0 +1,57 @@
+/** `trustix decide`: what the voters say of a key. Exit 3 when they do not agree enough. */
+import type { MessageShape } from "@bufbuild/protobuf";
+import { RpcError } from "@trustix/client";
+import { toHex } from "@trustix/crypto";
+import { RPCApi, UndecidedSchema, type DecisionResponse, type DecisionResponseSchema } from "@trustix/proto";
+import { undecidedFromWire, voteFromWire, type Undecided, type Vote } from "@trustix/protocol";
+import { hexFlag } from "../byte-flags.ts";
+import { CliError, EXIT } from "../cli-error.ts";
+import type { Action, CommandInput } from "../command.ts";
+import { withNode } from "../connect.ts";
+
+export const run: Action = (input) => {
+  const request = { Protocol: input.needed("protocol"), Key: hexFlag(input, "key") };
+  return withNode(input, async (node) => {
+    let decided: MessageShape<typeof DecisionResponseSchema>;
+    try {
+      decided = await node.call(RPCApi.method.decide, request);
+    } catch (error) {
+      const detail = error instanceof RpcError ? error.detail(UndecidedSchema) : undefined;
+      if (detail === undefined) throw error;
+      return reportUndecided(input, undecidedFromWire(detail));
+    }
+    report(input, decided);
+    return EXIT.done;
+  });
+};
+
+function report({ io, on }: CommandInput, { Decision, Mismatches, Misses, Votes }: DecisionResponse): void {
+  const { LogIDs, Digest, Confidence, Value } = Decision!;
+  if (on("json")) {
+    const decision = { digest: toHex(Digest), confidence: Confidence, logIds: LogIDs, value: toHex(Value) };
+    const mismatches = Mismatches.map((log) => ({ logId: log.LogID, digest: toHex(log.Digest) }));
+    const votes = Votes.map((vote) => voteJson(voteFromWire(vote)));
+    io.out(JSON.stringify({ decided: true, decision, mismatches, misses: Misses, votes }));
+    return;
+  }
+  for (const id of Misses) io.out(missLine(id));
+  for (const log of Mismatches) io.out(`Found mismatched digest '${toHex(log.Digest)}' in log '${log.LogID}'`);
+  io.out(`Decided on output digest '${toHex(Digest)}' with confidence ${Confidence}`);
+}
+
+function reportUndecided({ io, on }: CommandInput, { votes, reason }: Undecided): number {
+  if (on("json")) {
+    io.out(JSON.stringify({ decided: false, reason, votes: votes.map(voteJson) }));
+    return EXIT.refused;
+  }
+  for (const vote of votes) if (vote.outcome !== "claims") io.out(missLine(vote.logId));
+  throw new CliError(`undecided: ${reason}`, { exit: EXIT.refused });
+}
+
+function missLine(logId: string): string {
+  return `Did not find digest in log '${logId}'`;
+}
+
+function voteJson({ logId, outcome, digest, reason }: Vote): object {
+  return { logId, outcome, ...(digest !== undefined && { digest: toHex(digest) }), ...(reason !== "" && { reason }) };
+}

@@ -1,0 +1,46 @@
+/** `trustix-nix spool`: the worker that submits what the hook noted. */
+import { defaultSpoolFolder, openSpool, publishFilter } from "@trustix/nix";
+import { CliError, EXIT } from "../cli-error.ts";
+import type { Action } from "../command.ts";
+import { withNode } from "../connect.ts";
+import { stderrLogger } from "../logger.ts";
+import { readNodeConfig } from "../node-config.ts";
+import { submitter } from "../submitter.ts";
+import { systemClock } from "../system-clock.ts";
+import { counted } from "../words.ts";
+
+export const run: Action = async (input) => {
+  const { io } = input;
+  const config = await readNodeConfig(input);
+  return withNode(
+    input,
+    async (node) => {
+      const spool = await openSpool({
+        folder: defaultSpoolFolder({ ...io.env }, io.uid),
+        submit: submitter(input, node),
+        clock: systemClock,
+        log: stderrLogger(io.env),
+        filter: publishFilter(config?.publish ?? {}),
+      });
+      try {
+        if (!input.on("once")) {
+          await spool.run(io.signal);
+          return EXIT.done;
+        }
+        const { accepted, refused, skipped, bad } = await spool.drain(io.signal);
+        io.out(
+          `${counted(accepted, "claim", "claims")} accepted, ${refused.length} refused, ${skipped} skipped, ${bad} bad`,
+        );
+        for (const path of refused) io.out(`refused ${path}`);
+        if (refused.length === 0) return EXIT.done;
+        throw new CliError("some claims were refused: the log has another value, and the first one stands", {
+          exit: EXIT.refused,
+          hint: "`trustix refused` lists both",
+        });
+      } finally {
+        await spool.close();
+      }
+    },
+    { token: true },
+  );
+};

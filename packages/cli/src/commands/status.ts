@@ -1,0 +1,112 @@
+/** `trustix status`: logs, sizes, age of heads, reachability, what waits. Exit 1 when something needs a person. */
+import { toHex } from "@trustix/crypto";
+import {
+  NodeExt,
+  RemoteStatus_States,
+  type FollowedStatus,
+  type PublishedStatus,
+  type StatusResponse,
+} from "@trustix/proto";
+import { findProtocol } from "@trustix/protocol";
+import { EXIT } from "../cli-error.ts";
+import type { Action } from "../command.ts";
+import { withNode } from "../connect.ts";
+import { ago, counted } from "../words.ts";
+
+export const run: Action = (input) =>
+  withNode(input, async (node) => {
+    const status = await node.call(NodeExt.method.status, {});
+    if (input.on("json")) input.io.out(JSON.stringify(statusJson(status)));
+    else for (const line of statusLines(status, node.address)) input.io.out(line);
+    return needsPerson(status) ? EXIT.failed : EXIT.done;
+  });
+
+/** A log that signs nothing, or one whose heads contradict each other. Unreachable remotes come back by themselves. */
+function needsPerson(status: StatusResponse): boolean {
+  const refused = status.Followed.some((log) => log.Remotes.some(({ State }) => State === RemoteStatus_States.REFUSED));
+  return refused || status.Published.some((log) => log.Stopped !== "");
+}
+
+function statusLines(status: StatusResponse, address: string): string[] {
+  const now = Number(status.Now);
+  const lines = [`node ${status.Version} at ${address}`];
+  for (const log of status.Published) lines.push(...publishedLines(log, now));
+  for (const log of status.Followed) lines.push(...followedLines(log, now));
+  if (lines.length === 1) lines.push("no log is configured");
+  return lines;
+}
+
+function publishedLines(log: PublishedStatus, now: number): string[] {
+  const parts = [
+    counted(log.Head?.TreeSize ?? 0n, "entry", "entries"),
+    `${log.Waiting} waiting`,
+    ...(log.Refused > 0n ? [`${log.Refused} refused`] : []),
+    log.LastFlush === 0n ? "no flush yet" : `last flush ${ago(now - Number(log.LastFlush))}`,
+  ];
+  return [
+    `published ${log.Name} ${log.Log?.LogID ?? ""} (${protocolName(log.Log?.Protocol)}): ${parts.join(", ")}`,
+    ...(log.Stopped === "" ? [] : [`  STOPPED: ${log.Stopped}`]),
+  ];
+}
+
+function followedLines(log: FollowedStatus, now: number): string[] {
+  const head =
+    log.Head === undefined
+      ? "no head yet"
+      : `${counted(log.Head.TreeSize, "entry", "entries")}, head confirmed ${ago(now - Number(log.HeadSeenAt))}`;
+  return [
+    `followed ${log.Name} ${log.Log?.LogID ?? ""} (${protocolName(log.Log?.Protocol)}): ${head}`,
+    ...log.Remotes.map(({ URL, State, Since, Why }) => {
+      const since = State === RemoteStatus_States.UNKNOWN ? "" : ` since ${ago(now - Number(Since))}`;
+      return `  ${URL} ${STATE_WORDS[State]}${since}${Why === "" ? "" : `: ${Why}`}`;
+    }),
+  ];
+}
+
+const STATE_WORDS: Readonly<Record<RemoteStatus_States, string>> = {
+  [RemoteStatus_States.UNKNOWN]: "not asked yet",
+  [RemoteStatus_States.REACHABLE]: "reachable",
+  [RemoteStatus_States.UNREACHABLE]: "unreachable",
+  [RemoteStatus_States.REFUSED]: "REFUSED",
+};
+
+function protocolName(id: string | undefined): string {
+  return findProtocol(id ?? "")?.name ?? id ?? "";
+}
+
+function statusJson(status: StatusResponse): object {
+  return {
+    version: status.Version,
+    now: Number(status.Now),
+    published: status.Published.map((log) => ({
+      ...logJson(log),
+      waiting: Number(log.Waiting),
+      refused: Number(log.Refused),
+      ...(log.Stopped !== "" && { stopped: log.Stopped }),
+      ...(log.LastFlush !== 0n && { lastFlush: Number(log.LastFlush) }),
+    })),
+    followed: status.Followed.map((log) => ({
+      ...logJson(log),
+      ...(log.HeadSeenAt !== 0n && { headSeenAt: Number(log.HeadSeenAt) }),
+      remotes: log.Remotes.map(({ URL, State, Since, Why }) => ({
+        url: URL,
+        state: RemoteStatus_States[State].toLowerCase(),
+        ...(Since !== 0n && { since: Number(Since) }),
+        ...(Why !== "" && { why: Why }),
+      })),
+    })),
+  };
+}
+
+function logJson({ Log, Name, Head }: PublishedStatus | FollowedStatus): object {
+  return {
+    id: Log?.LogID ?? "",
+    name: Name,
+    protocol: protocolName(Log?.Protocol),
+    ...(Head !== undefined && {
+      treeSize: Number(Head.TreeSize),
+      logRoot: toHex(Head.LogRoot),
+      mapRoot: toHex(Head.MapRoot),
+    }),
+  };
+}

@@ -1,0 +1,117 @@
+/** From the command line to a node: address, token, time limit, and the log that is meant. */
+import { open } from "node:fs/promises";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { httpTransport, type RpcTransport } from "@trustix/client";
+import { nodeCrypto } from "@trustix/node-crypto";
+import { NodeAPI } from "@trustix/proto";
+import { parsePrivateToken, TOKEN_HEADER, tokenHeader, type PrivateToken } from "@trustix/protocol";
+import { CliError, usageError } from "./cli-error.ts";
+import type { CommandInput } from "./command.ts";
+import { defaultAddress, tokenFiles } from "./default-places.ts";
+
+export interface Connection {
+  readonly address: string;
+  readonly transport: RpcTransport;
+  /** One call within `--timeout`, ended by Ctrl-C. Throws `RpcError`. */
+  call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    input: MessageInitShape<I>,
+  ): Promise<MessageShape<O>>;
+}
+
+export interface ConnectOptions {
+  /** Sends the private token with every call, for Submit and Flush. Without a token file the call goes out without one. */
+  readonly token?: boolean;
+}
+
+/** Runs `use` with a connection and closes it. */
+export async function withNode<T>(
+  input: CommandInput,
+  use: (node: Connection) => Promise<T>,
+  options: ConnectOptions = {},
+): Promise<T> {
+  const address = input.text("address") ?? defaultAddress(input.io);
+  const timeoutMs = (input.number("timeout") ?? 20) * 1000;
+  const token = options.token === true ? await readToken(input) : undefined;
+  const crypto = nodeCrypto();
+  const transport = httpTransport(address, {
+    socketUids: trustedUids(input.io.env["TRUSTIX_SOCKET_UIDS"]),
+    ...(token !== undefined && {
+      headersFor: (procedure: string) => ({ [TOKEN_HEADER]: tokenHeader(crypto, token, procedure) }),
+    }),
+  });
+  try {
+    return await use({
+      address,
+      transport,
+      call: (method, message) => transport.unary(method, message, { timeoutMs, signal: input.io.signal }),
+    });
+  } finally {
+    await transport.close();
+  }
+}
+
+/** User ids beside root and oneself whose socket is trusted: `TRUSTIX_SOCKET_UIDS=993,994`. */
+function trustedUids(text: string | undefined): number[] {
+  if (!text) return [];
+  return text.split(",").map((part) => {
+    if (!/^\d{1,10}$/.test(part.trim())) {
+      throw usageError(`TRUSTIX_SOCKET_UIDS: ${JSON.stringify(text)} came, user ids separated by commas wanted`);
+    }
+    return Number(part);
+  });
+}
+
+const MAX_TOKEN_FILE = 4096;
+
+async function readToken({ io }: CommandInput): Promise<PrivateToken | undefined> {
+  const { paths, told } = tokenFiles(io);
+  for (const path of paths) {
+    const text = await readStart(path).catch((error: NodeJS.ErrnoException) => {
+      if (!told && (error.code === "ENOENT" || error.code === "EACCES" || error.code === "ENOTDIR")) return undefined;
+      throw new CliError(`the token file ${path} cannot be read: ${error.message}`, {
+        hint: "TRUSTIX_TOKEN names a file made by `trustix generate-token`",
+        cause: error,
+      });
+    });
+    if (text === undefined) continue;
+    try {
+      return parsePrivateToken(nodeCrypto(), text);
+    } catch (error) {
+      throw usageError(
+        `the token file ${path}: ${(error as Error).message}`,
+        "`trustix generate-token` makes such a file",
+      );
+    }
+  }
+  return undefined;
+}
+
+async function readStart(path: string): Promise<string> {
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_TOKEN_FILE), 0, MAX_TOKEN_FILE, 0);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+/** The log that is meant: `--log-id`, whole or its first 8 digits and more, else the only one this node publishes. */
+export async function findLogId(input: CommandInput, node: Connection): Promise<string> {
+  const given = input.text("log-id")?.toLowerCase();
+  if (given !== undefined && /^[0-9a-f]{64}$/.test(given)) return given;
+  if (given !== undefined && !/^[0-9a-f]{8,63}$/.test(given)) {
+    throw usageError(`--log-id: ${JSON.stringify(given)} came, 64 hex digits or at least the first 8 wanted`);
+  }
+  const { Logs: published } = await node.call(NodeAPI.method.logs, {});
+  const ids = published.map((log) => log.LogID).filter((id) => given === undefined || id.startsWith(given));
+  if (ids.length === 1) return ids[0]!;
+  if (ids.length === 0) {
+    throw usageError(
+      given === undefined ? "this node publishes no log" : `this node publishes no log that starts with ${given}`,
+      "`trustix logs` lists what it knows; name one with --log-id",
+    );
+  }
+  throw usageError(`this node publishes ${ids.length} logs: ${ids.join(", ")}`, "name one with --log-id");
+}

@@ -1,0 +1,103 @@
+/** A program's process: streams, signals, the last word on errors, the exit code. */
+import type { Io } from "./command.ts";
+import { EXIT } from "./cli-error.ts";
+import { explainError } from "./explain-error.ts";
+import { runProgram, type ProgramSpec } from "./program.ts";
+
+/** Runs the process's command line and ends the process. */
+export async function main(spec: ProgramSpec): Promise<never> {
+  quietOnBrokenPipe(process.stdout);
+  quietOnBrokenPipe(process.stderr);
+  const ending = new AbortController();
+  let interrupted = false;
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      // Somebody who asks twice does not want to wait for a clean end.
+      if (ending.signal.aborted) process.exit(EXIT.interrupted);
+      interrupted = name === "SIGINT";
+      ending.abort(new Error(`ended by ${name}`));
+    });
+  }
+  const io = processIo(ending.signal);
+  let exit: number;
+  try {
+    exit = await runProgram(spec, process.argv.slice(2), io);
+  } catch (error) {
+    if (ending.signal.aborted) process.exit(interrupted ? EXIT.interrupted : EXIT.failed);
+    exit = await report(error, io);
+  }
+  process.exit(exit);
+}
+
+async function report(error: unknown, io: Io): Promise<number> {
+  const explained = await explainError(error, (code) => hintForRpc(code, io));
+  for (const line of explained.message.split("\n")) io.note(`trustix: error: ${printable(line)}`);
+  if (explained.hint !== undefined) io.note(`trustix: hint: ${printable(explained.hint)}`);
+  if (explained.bug && error instanceof Error && io.env["TRUSTIX_DEBUG"]) io.note(error.stack ?? "");
+  else if (explained.bug) io.note("trustix: hint: this should not happen; TRUSTIX_DEBUG=1 shows where");
+  return explained.exit;
+}
+
+function hintForRpc(code: string, io: Io): string | undefined {
+  switch (code) {
+    case "unavailable":
+      return io.env["TRUSTIX_RPC"] === undefined
+        ? "is the daemon running (`trustix daemon`)? --address or TRUSTIX_RPC says where it answers"
+        : `TRUSTIX_RPC is ${io.env["TRUSTIX_RPC"]}; is the daemon running there?`;
+    case "unauthenticated":
+      return "TRUSTIX_TOKEN names the file with your private token (`trustix generate-token`)";
+    case "unimplemented":
+      return "that node does not serve this call at this address: private services answer on its unix socket";
+    default:
+      return undefined;
+  }
+}
+
+/** What others wrote must not steer the terminal. */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+}
+
+/** `trustix logs | head -1`: the reader has enough, and nobody wants to hear of it. */
+function quietOnBrokenPipe(stream: NodeJS.WriteStream): void {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed);
+  });
+}
+
+function processIo(signal: AbortSignal): Io {
+  const watched = process.stderr.isTTY === true;
+  let shown = 0;
+  const clear = (): void => {
+    if (shown > 0) process.stderr.write(`\r${" ".repeat(shown)}\r`);
+    shown = 0;
+  };
+  return {
+    out(line) {
+      clear();
+      process.stdout.write(`${line}\n`);
+    },
+    outBytes(bytes) {
+      clear();
+      process.stdout.write(bytes);
+    },
+    note(line) {
+      clear();
+      process.stderr.write(`${line}\n`);
+    },
+    progress(line) {
+      if (!watched) return;
+      clear();
+      const fitting = line.slice(0, (process.stderr.columns || 80) - 1);
+      process.stderr.write(fitting);
+      shown = fitting.length;
+    },
+    env: process.env,
+    cwd: process.cwd(),
+    uid: process.getuid?.() ?? 0,
+    signal,
+    terminal: process.stdout.isTTY === true,
+    now: () => Date.now(),
+  };
+}

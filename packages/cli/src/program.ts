@@ -1,0 +1,134 @@
+/**
+ * Command lines to actions. Flags that every command has stand before or after the command's name; unknown words are
+ * refused with the nearest known one.
+ */
+import { Command, CommanderError, Option } from "commander";
+import { EXIT, usageError, type CliError } from "./cli-error.ts";
+import type { CommandInput, CommandSpec, FlagSpec, Io } from "./command.ts";
+
+export interface ProgramSpec {
+  readonly name: string;
+  readonly summary: string;
+  readonly version: string;
+  readonly flags: readonly FlagSpec[];
+  readonly commands: readonly CommandSpec[];
+  readonly examples: readonly string[];
+}
+
+/** Runs one command line (without the program's own name); the exit code. Throws what the command throws. */
+export async function runProgram(spec: ProgramSpec, argv: readonly string[], io: Io): Promise<number> {
+  let exit: number = EXIT.done;
+  const program = base(new Command(spec.name), io)
+    .description(spec.summary)
+    .version(`${spec.name} ${spec.version}`, "--version", "print the version")
+    .addHelpText("after", examplesText(spec.examples));
+  for (const flag of spec.flags) program.addOption(optionOf(flag));
+  for (const command of spec.commands) {
+    const sub = base(program.command(command.name), io)
+      .summary(command.summary)
+      .description(`${capital(command.summary)}.${command.details === undefined ? "" : `\n\n${command.details}`}`)
+      .addHelpText("after", examplesText(command.examples))
+      .configureHelp({ showGlobalOptions: true });
+    for (const [word, description] of command.args ?? []) sub.argument(word, description);
+    for (const flag of command.flags ?? []) sub.addOption(optionOf(flag));
+    sub.action(async () => {
+      const input = inputOf(sub.args, sub.optsWithGlobals<Record<string, unknown>>(), io);
+      checkRequired(command, input, spec.name);
+      const { run } = await command.load();
+      exit = (await run(input)) ?? EXIT.done;
+    });
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT.done;
+    if (error.code === "commander.help") return EXIT.usage; // no command: the help was printed
+    throw wordError(error, spec.name, argv, spec.commands);
+  }
+  return exit;
+}
+
+function base(command: Command, io: Io): Command {
+  return command
+    .exitOverride()
+    .helpOption("-h, --help", "print this")
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .configureOutput({
+      writeOut: (text) => io.out(text.replace(/\n$/, "")),
+      // Errors come out as thrown; what is left is the help that follows a missing command.
+      writeErr: (text) => io.note(text.replace(/\n$/, "")),
+      outputError: () => undefined,
+      getOutHelpWidth: () => 100,
+      getErrHelpWidth: () => 100,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+}
+
+function optionOf({ words, description, required }: FlagSpec): Option {
+  return new Option(words, required === true ? `${description} (required)` : description);
+}
+
+/** Checked here and not by commander, which would name a missing flag before the misspelt one that was meant. */
+function checkRequired(spec: CommandSpec, input: CommandInput, program: string): void {
+  for (const { words, required } of spec.flags ?? []) {
+    const flag = words.replace(/^--([\w-]+).*$/, "$1");
+    if (required === true && input.text(flag) === undefined) {
+      throw usageError(`${words} is missing`, `see \`${program} ${spec.name} --help\``);
+    }
+  }
+}
+
+/** `error: unknown option '--kee'\n(Did you mean --key?)` in our voice. */
+function wordError(
+  error: CommanderError,
+  name: string,
+  argv: readonly string[],
+  commands: readonly CommandSpec[],
+): CliError {
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
+  const command = commands.find((known) => argv.includes(known.name))?.name;
+  const help = `${name}${command === undefined ? "" : ` ${command}`} --help`;
+  return usageError(first, suggestion === undefined ? `see \`${help}\`` : `did you mean ${suggestion}?`);
+}
+
+function examplesText(examples: readonly string[]): string {
+  return `\nExample${examples.length === 1 ? "" : "s"}:\n${examples.map((line) => `  ${line}`).join("\n")}`;
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+function inputOf(args: readonly string[], options: Readonly<Record<string, unknown>>, io: Io): CommandInput {
+  const value = (flag: string): unknown =>
+    options[flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+  const text = (flag: string): string | undefined => {
+    const found = value(flag);
+    return typeof found === "string" ? found : undefined;
+  };
+  return {
+    args,
+    io,
+    text,
+    needed(flag) {
+      const found = text(flag);
+      if (found === undefined) throw usageError(`--${flag} is missing`);
+      return found;
+    },
+    list: (flag) => (Array.isArray(value(flag)) ? (value(flag) as string[]) : []),
+    on: (flag) => value(flag) === true,
+    number(flag) {
+      const found = text(flag);
+      if (found === undefined) return undefined;
+      const number = Number(found);
+      if (!/^\d+(\.\d+)?$/.test(found) || number <= 0 || number > 1e9) {
+        throw usageError(`--${flag}: ${JSON.stringify(found)} came, a positive number wanted`);
+      }
+      return number;
+    },
+  };
+}

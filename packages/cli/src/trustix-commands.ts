@@ -1,0 +1,166 @@
+/** The commands of `trustix`: words only; actions load when they are run. */
+import type { CommandSpec } from "./command.ts";
+import { CONNECTION_FLAGS, JSON_FLAG } from "./flags.ts";
+import type { ProgramSpec } from "./program.ts";
+import { VERSION } from "./version.ts";
+
+const KEY = { words: "--key <hex>", description: "the key, in hex", required: true } as const;
+
+const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "daemon",
+    summary: "run the node: publish, follow, answer",
+    details:
+      "Listens on the unix socket alone unless told otherwise; takes sockets from systemd (LISTEN_FDS) too.\n" +
+      "SIGTERM and Ctrl-C end it within seconds; nothing accepted is lost.",
+    flags: [
+      { words: "--config <file>", description: "TOML or JSON (default: trustix.toml in the configuration folder)" },
+      { words: "--state <folder>", description: "where logs and heads are kept (default: the user's state folder)" },
+      { words: "--listen <url...>", description: "unix:///path or http://host:port; may be repeated" },
+      { words: "--interval <seconds>", description: "time between two looks at followed logs (default: 1800)" },
+    ],
+    examples: [
+      "trustix daemon --config trustix.toml --state ./state",
+      "trustix daemon --listen unix:///run/trustix.socket --listen http://0.0.0.0:8080",
+    ],
+    load: () => import("./commands/daemon.ts"),
+  },
+  {
+    name: "init",
+    summary: "make keys, a token and a working configuration",
+    details: "Asks nothing and overwrites nothing; prints what it made and what to do next.",
+    flags: [
+      { words: "--dir <folder>", description: "where to put them (default: the user's configuration folder)" },
+      JSON_FLAG,
+    ],
+    examples: ["trustix init --dir ./my-node"],
+    load: () => import("./commands/init.ts"),
+  },
+  {
+    name: "generate-key",
+    summary: "make a key pair for a log",
+    details: "Two new files; the private one (mode 0600) holds base64 of seed and public key.",
+    flags: [
+      { words: "--privkey <file>", description: "new file for the private key", required: true },
+      { words: "--pubkey <file>", description: "new file for the public key", required: true },
+      { words: "--type <type>", description: "kind of key: ed25519 (default)" },
+    ],
+    examples: ["trustix generate-key --privkey log.key --pubkey log.pub"],
+    load: () => import("./commands/generate-key.ts"),
+  },
+  {
+    name: "generate-token",
+    summary: "make a token that lets its holder submit",
+    details: "A half without a file is printed.",
+    flags: [
+      { words: "--name <name>", description: "the token's name in the node's configuration", required: true },
+      { words: "--privkey <file>", description: "new file for the private half; TRUSTIX_TOKEN names it later" },
+      { words: "--pubkey <file>", description: "new file for the public half; goes into write_tokens" },
+    ],
+    examples: ["trustix generate-token --name builder1 --privkey builder1.token --pubkey builder1.token.pub"],
+    load: () => import("./commands/generate-token.ts"),
+  },
+  {
+    name: "print-log-id",
+    summary: "print the id of a log",
+    details: "Of a public key, or of every publisher in a configuration, one a line.",
+    flags: [
+      { words: "--config <file>", description: "print the ids of its publishers" },
+      { words: "--signer <name>", description: "only the publishers of this signer" },
+      { words: "--protocol <name>", description: "nix, test or an id" },
+      { words: "--pubkey <key>", description: "base64, or a file that holds it" },
+      { words: "--pubkey-type <type>", description: "kind of key: ed25519 (default)" },
+      { words: "--mode <mode>", description: "kind of log: Log (default)" },
+      JSON_FLAG,
+    ],
+    examples: ["trustix print-log-id --config trustix.toml", "trustix print-log-id --protocol nix --pubkey log.pub"],
+    load: () => import("./commands/print-log-id.ts"),
+  },
+  {
+    name: "submit",
+    summary: "submit a key and its value to a log",
+    details:
+      "Prints OK once the item would survive power loss; it is in the log after the next flush. A key is written once:\n" +
+      "another value than the first is refused (exit 3).",
+    flags: [KEY, { words: "--value <hex>", description: "the value, in hex", required: true }],
+    examples: ["trustix submit --key 6b6579 --value 76616c7565"],
+    load: () => import("./commands/submit.ts"),
+  },
+  {
+    name: "flush",
+    summary: "put everything submitted under a signed head",
+    details: "The node does so by itself after a moment; this waits for it.",
+    examples: ["trustix flush"],
+    load: () => import("./commands/flush.ts"),
+  },
+  {
+    name: "query",
+    summary: "print the digest that a log has for a key",
+    details:
+      "Head, signature and proof are checked. A key that is proved to be absent is exit 1, a proof that fails exit 3.",
+    flags: [KEY, JSON_FLAG],
+    examples: [
+      "trustix query --key 6b6579",
+      "trustix query --address https://log.example.org --log-id 5fea3cb4 --key 6b6579",
+    ],
+    load: () => import("./commands/query.ts"),
+  },
+  {
+    name: "get-value",
+    summary: "print the bytes behind a digest",
+    details: "The bytes are checked against the digest (exit 3 if they differ) and written as they are.",
+    flags: [{ words: "--digest <hex>", description: "SHA-256 of the value, in hex", required: true }, JSON_FLAG],
+    examples: ["trustix get-value --digest cd42404d52ad55ccfa9aca4adc828aa5800ad9d385a0671fbcbf724118320619"],
+    load: () => import("./commands/get-value.ts"),
+  },
+  {
+    name: "decide",
+    summary: "ask all logs of a protocol and say what enough of them agree on",
+    details: "Exit 3 if they do not agree enough; who said what stands on stderr and in --json.",
+    flags: [{ words: "--protocol <name>", description: "nix, test or an id", required: true }, KEY, JSON_FLAG],
+    examples: ["trustix decide --protocol nix --key $(printf %s /nix/store/...-hello-2.12 | xxd -p -c 0)"],
+    load: () => import("./commands/decide.ts"),
+  },
+  {
+    name: "status",
+    summary: "show logs, sizes, age of heads, reachability, what waits",
+    details: "Exit 1 when a log signs nothing or a followed one was refused.",
+    flags: [JSON_FLAG],
+    examples: ["trustix status", "trustix status --json"],
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "logs",
+    summary: "list the logs that the node knows",
+    flags: [{ words: "--protocol <name...>", description: "only these protocols" }, JSON_FLAG],
+    examples: ["trustix logs --protocol nix"],
+    load: () => import("./commands/logs.ts"),
+  },
+  {
+    name: "refused",
+    summary: "list second values that the write rule turned away",
+    details: "A key is written once. A second value for it means that a build did not reproduce.",
+    flags: [JSON_FLAG],
+    examples: ["trustix refused --log-id 5fea3cb4"],
+    load: () => import("./commands/refused.ts"),
+  },
+  {
+    name: "fsck",
+    summary: "check a state folder: recompute every root and record from the stored entries",
+    details: "The daemon must not run on it. Exit 3 if anything stored contradicts anything else.",
+    flags: [{ words: "--state <folder>", description: "the state folder (default: the user's)" }, JSON_FLAG],
+    examples: ["trustix fsck --state ./state"],
+    load: () => import("./commands/fsck.ts"),
+  },
+];
+
+export const TRUSTIX: ProgramSpec = {
+  name: "trustix",
+  summary:
+    "Install only what independent builders agree on.\n\n" +
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused (not to be trusted, or against the write rule).",
+  version: VERSION,
+  flags: CONNECTION_FLAGS,
+  commands: COMMANDS,
+  examples: ["trustix init && trustix daemon", "trustix status"],
+};

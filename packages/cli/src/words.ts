@@ -1,0 +1,28 @@
+/** Numbers, times and bytes as people read them. */
+import { toHex } from "@trustix/crypto";
+
+/** `4 s`, `12 min`, `3 h`, `8 d`: the largest unit that fits. */
+export function ago(ms: number): string {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  if (seconds < 129_600) return `${Math.round(seconds / 3600)} h ago`;
+  return `${Math.round(seconds / 86_400)} d ago`;
+}
+
+/** `1 entry`, `3 entries`. */
+export function counted(count: number | bigint, one: string, many: string): string {
+  return `${count} ${count === 1 || count === 1n ? one : many}`;
+}
+
+/** A key as text if it is printable (store paths are), else as hex. */
+export function keyText(key: Uint8Array): string {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(key);
+    // Anything a terminal could take for a command stays hex.
+    if (/^[\x21-\x7e]+$/.test(text)) return text;
+  } catch {
+    // not text
+  }
+  return toHex(key);
+}

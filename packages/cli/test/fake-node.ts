@@ -1,0 +1,210 @@
+/**
+ * A node as a command sees it: Connect calls on a unix socket, answered from a small log in memory with real heads and
+ * proofs. Not our server: what the commands make of answers is tested here, also of answers no good node gives.
+ */
+import { createServer, type Server } from "node:http";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { toBase64, toHex, utf8 } from "@trustix/crypto";
+import { nodeCrypto } from "@trustix/node-crypto";
+import {
+  LogAPI,
+  LogRPC,
+  NodeAPI,
+  NodeExt,
+  RefusedClaim_Places,
+  RemoteStatus_States,
+  RPCApi,
+  UndecidedSchema,
+} from "@trustix/proto";
+import {
+  headToWire,
+  keyPairOfSeed,
+  logIdOf,
+  logToWire,
+  mapEntryBytes,
+  mapPath,
+  mapValueHash,
+  signHead,
+  TEST,
+  valueDigestOf,
+  verifyTokenHeader,
+  voteToWire,
+  type LogId,
+  type Vote,
+} from "@trustix/protocol";
+
+const crypto = nodeCrypto();
+const keys = keyPairOfSeed(crypto, new Uint8Array(32).fill(5));
+export const FAKE_LOG = { id: logIdOf(crypto, { protocol: TEST, publicKey: keys.publicKey }), keys };
+
+/** The one claim of the log, and the digest of its value. */
+export const CLAIM = { key: utf8("key"), value: utf8("value") };
+export const DIGEST = valueDigestOf(crypto, CLAIM.value);
+
+/** An error as the Connect protocol has it. */
+class Refusal extends Error {
+  readonly code: string;
+  readonly detail: { schema: DescMessage; message: unknown } | undefined;
+  constructor(code: string, message: string, detail?: { schema: DescMessage; message: unknown }) {
+    super(message);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+type Handler = (body: Uint8Array, token: string | undefined) => Uint8Array;
+const handlers = new Map<string, Handler>();
+
+function on<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  answer: (input: MessageShape<I>, token: string | undefined, procedure: string) => MessageInitShape<O>,
+): void {
+  const procedure = `/${method.parent.typeName}/${method.name}`;
+  handlers.set(procedure, (body, token) =>
+    toBinary(method.output, create(method.output, answer(fromBinary(method.input, body), token, procedure))),
+  );
+}
+
+const entry = mapEntryBytes(DIGEST, 0);
+/** A map of one leaf: its root is that leaf's hash, and a proof has no side nodes. */
+const mapRoot = crypto.sha256(Buffer.concat([Buffer.of(0), mapPath(crypto, CLAIM.key), mapValueHash(crypto, entry)]));
+const logRoot = crypto.sha256(Buffer.concat([Buffer.of(0), CLAIM.key, utf8(":"), DIGEST]));
+const mhRoot = crypto.sha256(Buffer.concat([Buffer.of(0), mapRoot]));
+const head = signHead(crypto, keys.seed, { logRoot, treeSize: 1, mapRoot, mhRoot, mhTreeSize: 1 });
+const logMessage = logToWire({ id: FAKE_LOG.id, protocol: TEST, publicKey: keys.publicKey, meta: {} });
+const OTHER_LOG = "ab".repeat(32) as LogId;
+const NOW = 1_800_000_000_000n;
+
+on(NodeAPI.method.logs, () => ({ Logs: [logMessage] }));
+on(RPCApi.method.logs, () => ({
+  Logs: [logMessage, { ...logMessage, LogID: OTHER_LOG, Meta: { upstream: "https://cache.example.org" } }],
+}));
+on(LogAPI.method.getHead, () => headToWire(head));
+on(LogAPI.method.getMapValue, ({ Key }) => {
+  const known = Buffer.from(Key).equals(CLAIM.key);
+  const leaf = Buffer.concat([Buffer.of(0), mapPath(crypto, CLAIM.key), mapValueHash(crypto, entry)]);
+  const proof = { SideNodes: [], BitMask: new Uint8Array(), NumSideNodes: 0n };
+  if (known) return { Value: entry, Proof: proof };
+  if (Buffer.from(Key).toString() === "forged") return { Value: entry, Proof: proof };
+  const message = { Value: new Uint8Array(), Proof: { ...proof, NonMembershipLeafData: leaf } };
+  throw new Refusal("not_found", "no such key", { schema: LogAPI.method.getMapValue.output, message });
+});
+on(RPCApi.method.getValue, ({ Digest }) => {
+  const name = toHex(Digest);
+  if (name === toHex(DIGEST)) return { Value: CLAIM.value };
+  if (name === "00".repeat(32)) return { Value: utf8("something else") };
+  throw new Refusal("not_found", `no value ${name}`);
+});
+on(LogRPC.method.submit, ({ Items }, token, procedure) => {
+  mayWrite(token, procedure);
+  const refused = Items.filter(
+    (item) => Buffer.from(item.Key).equals(CLAIM.key) && !Buffer.from(item.Value).equals(CLAIM.value),
+  );
+  return { status: 0, Refused: refused.map((item) => item.Key) };
+});
+on(LogRPC.method.flush, (_, token, procedure) => {
+  mayWrite(token, procedure);
+  return {};
+});
+const vote = (logId: string, outcome: Vote["outcome"], digest?: Uint8Array): Vote => ({
+  logId: logId as LogId,
+  outcome,
+  digest,
+  reason: outcome === "unreachable" ? "connection refused" : "",
+});
+on(RPCApi.method.decide, ({ Key }) => {
+  const votes = [
+    vote(FAKE_LOG.id, "claims", DIGEST),
+    vote("11".repeat(32), "claims", new Uint8Array(32).fill(0xbb)),
+    vote("22".repeat(32), "unreachable"),
+  ].map(voteToWire);
+  if (!Buffer.from(Key).equals(CLAIM.key)) {
+    const message = { Votes: votes, Reason: "1 of 3 agree, 2 needed; 22222222 is unreachable (connection refused)" };
+    throw new Refusal("failed_precondition", "undecided", { schema: UndecidedSchema, message });
+  }
+  return {
+    Decision: { LogIDs: [FAKE_LOG.id], Digest: DIGEST, Confidence: 33, Value: CLAIM.value },
+    Mismatches: [{ LogID: "11".repeat(32), Digest: new Uint8Array(32).fill(0xbb) }],
+    Misses: ["22".repeat(32)],
+    Votes: votes,
+  };
+});
+on(NodeExt.method.refused, () => ({
+  Claims: [
+    {
+      Key: CLAIM.key,
+      Value: utf8("\u001b[31mother"),
+      Standing: DIGEST,
+      Time: NOW,
+      FoundAt: RefusedClaim_Places.SUBMIT,
+    },
+  ],
+}));
+on(NodeExt.method.status, () => ({
+  Version: "9.9.9",
+  Now: NOW,
+  Published: [
+    { Log: logMessage, Name: "mine", Head: headToWire(head), Waiting: 3n, Refused: 1n, LastFlush: NOW - 4000n },
+  ],
+  Followed: [
+    {
+      Log: { ...logMessage, LogID: OTHER_LOG },
+      Name: "saturn",
+      Head: headToWire(head),
+      HeadSeenAt: NOW - 600_000n,
+      Remotes: [
+        { URL: "http://a:1", State: RemoteStatus_States.REACHABLE, Since: NOW - 7_200_000n },
+        {
+          URL: "http://b:1",
+          State: RemoteStatus_States.UNREACHABLE,
+          Since: NOW - 200_000_000n,
+          Why: "connection refused",
+        },
+      ],
+    },
+    { Log: logMessage, Name: "pluto", Remotes: [{ URL: "http://c:1", State: RemoteStatus_States.UNKNOWN }] },
+  ],
+}));
+
+/** The token whose holder may write: made from a fixed seed, so that a file can be written for it. */
+export const FAKE_TOKEN = { name: "tester", ...keyPairOfSeed(crypto, new Uint8Array(32).fill(6)) };
+
+function mayWrite(header: string | undefined, procedure: string): void {
+  if (header === undefined) throw new Refusal("unauthenticated", `${procedure} needs a token`);
+  verifyTokenHeader(crypto, new Map([[FAKE_TOKEN.name, FAKE_TOKEN]]), header, procedure);
+}
+
+/** Answers on `socket` until it is closed. */
+export async function startFakeNode(socket: string): Promise<Server> {
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const handler = handlers.get(request.url ?? "");
+      const token = request.headers["trustix-token"] as string | undefined;
+      try {
+        if (handler === undefined) throw new Refusal("unimplemented", `no ${request.url}`);
+        const body = handler(Buffer.concat(chunks), token);
+        response.writeHead(200, { "content-type": "application/proto" }).end(body);
+      } catch (error) {
+        const { code = "internal", detail } = error as Partial<Refusal>;
+        const details =
+          detail === undefined
+            ? []
+            : [
+                {
+                  type: detail.schema.typeName,
+                  value: toBase64(
+                    toBinary(detail.schema, create(detail.schema, detail.message as Record<string, unknown>)),
+                  ),
+                },
+              ];
+        const body = JSON.stringify({ code, message: (error as Error).message, details });
+        response.writeHead(code === "not_found" ? 404 : 400, { "content-type": "application/json" }).end(body);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  return server;
+}

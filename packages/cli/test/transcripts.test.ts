@@ -1,0 +1,62 @@
+/** Every file in transcripts/ is run step by step against a fake node, in a folder and a home of its own. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import type { Server } from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { toHex } from "@trustix/crypto";
+import { formatPrivateToken } from "@trustix/protocol";
+import { CLAIM, DIGEST, FAKE_LOG, FAKE_TOKEN, startFakeNode } from "./fake-node.ts";
+import { fitTo, parseTranscript, runCommand } from "./transcript.ts";
+
+const folder = join(import.meta.dirname, "transcripts");
+let node: Server;
+let home: string;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "trustix-cli-"));
+  node = await startFakeNode(join(home, "node.socket"));
+  await writeFile(join(home, "tester.token"), formatPrivateToken(FAKE_TOKEN), { mode: 0o600 });
+});
+
+afterAll(async () => {
+  node.closeAllConnections();
+  await new Promise((resolve) => node.close(resolve));
+  await rm(home, { recursive: true });
+});
+
+for (const file of await readdir(folder)) {
+  test.concurrent(`what ${file} shows`, { timeout: 60_000 }, async () => {
+    const cwd = await mkdtemp(join(home, "cwd-"));
+    const names: Record<string, string> = {
+      ID: FAKE_LOG.id,
+      DIGEST: toHex(DIGEST),
+      KEY: toHex(CLAIM.key),
+      VALUE: toHex(CLAIM.value),
+      HOME: cwd,
+      NODE: `unix://${join(home, "node.socket")}`,
+      TOKEN: join(home, "tester.token"),
+    };
+    // Nothing of the developer's own machine: no address, no token, no configuration.
+    const env = {
+      PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+      LC_ALL: "C.UTF-8",
+      XDG_RUNTIME_DIR: cwd,
+      ...names,
+    };
+    const configured = { ...env, TRUSTIX_RPC: names["NODE"]!, TRUSTIX_TOKEN: names["TOKEN"]! };
+    const fill = (text: string): string =>
+      text.replaceAll(/\$([A-Z]+)\b/g, (whole, name: string) => names[name] ?? whole);
+    for (const step of parseTranscript(await readFile(join(folder, file), "utf8"))) {
+      const bare = file.startsWith("bare-");
+      const seen = await runCommand(step.command, { cwd, env: bare ? env : configured });
+      const [stdout, stderr] = [step.stdout.map(fill), step.stderr.map(fill)];
+      expect({
+        step: `${file}:${step.line} ${step.command}`,
+        stdout: fitTo(stdout, seen.stdout),
+        stderr: fitTo(stderr, seen.stderr),
+        exit: seen.exit,
+      }).toEqual({ step: `${file}:${step.line} ${step.command}`, stdout, stderr, exit: step.exit });
+    }
+  });
+}
