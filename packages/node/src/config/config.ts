@@ -40,6 +40,8 @@ export interface LogConfig {
 }
 
 export interface PublisherConfig extends LogConfig {
+  /** The table under `signers` whose key signs this log. */
+  readonly signer: string;
   /** Not enumerable, so that printing a configuration never prints it. `undefined` if loaded without keys. */
   readonly keys: KeyPair | undefined;
 }

@@ -46,7 +46,7 @@ export async function resolvePublishers(
       );
     }
     publishers.push(
-      Object.defineProperty({ info, name } as PublisherConfig, "keys", { value: keys, enumerable: false }),
+      Object.defineProperty({ info, name, signer } as PublisherConfig, "keys", { value: keys, enumerable: false }),
     );
   }
   return publishers;
