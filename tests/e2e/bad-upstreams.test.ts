@@ -1,0 +1,183 @@
+/** Caches that lie, break off, hang or fail: the client gets the agreed bytes from another, or nothing. */
+import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import type { ServerResponse } from "node:http";
+import { join } from "node:path";
+import { parseNarInfo } from "@trustix/nix-formats";
+import { afterEach, beforeAll, afterAll, describe, expect, test } from "vitest";
+import { logSize } from "../../examples/four-planets/act-build.ts";
+import type { CacheServer, Misbehaviour } from "../../examples/four-planets/cache-server.ts";
+import { PLANETS, startNetwork } from "../../examples/four-planets/network.ts";
+import type { Network } from "../../examples/four-planets/network.ts";
+import { hashPart, makeFolder, NIXES } from "./nixes.ts";
+
+/** The proxy's budget for an upstream, and what the requirement allows on top. */
+const FIRST_MS = 2000 + 500;
+const LATER_MS = 50;
+const PROBES = 24;
+
+describe.each(NIXES)("with $name", ({ nix }) => {
+  describe.skipIf(nix === undefined)("upstreams that misbehave", () => {
+    let network: Network;
+    let probes: string[];
+    let used = 0;
+
+    beforeAll(async () => {
+      const compression = { mercury: "xz", venus: "zstd", saturn: "none", mars: "zstd" } as const;
+      network = await startNetwork({ folder: await makeFolder(), nix, compression });
+      const expression = join(network.folder, "probes.nix");
+      await writeFile(expression, probesExpression());
+      await Promise.all(
+        PLANETS.map(async (name) => {
+          const paths = await network.planets[name].party!.build(expression, probeNames());
+          await network.planets[name].offer(paths);
+          if (name === "mars") probes = paths;
+          await logSize(network.planets[name], PROBES);
+        }),
+      );
+      await network.observer.follows(Object.values(network.planets), PROBES);
+      await network.observer.startProxy();
+    });
+    afterAll(() => network?.close());
+    afterEach(() => {
+      for (const cache of caches()) cache.misbehave = undefined;
+    });
+
+    const caches = (): CacheServer[] => PLANETS.map((name) => network.planets[name].cache);
+    /** A path nobody has asked for yet. */
+    const fresh = (): string => probes[used++]!;
+    const allDo = (misbehave: (cache: CacheServer, index: number) => Misbehaviour): void => {
+      caches().forEach((cache, i) => (cache.misbehave = misbehave(cache, i)));
+    };
+    const narPath = (name: (typeof PLANETS)[number], path: string) => cacheNar(network, name, path);
+
+    const NAR_FAULTS: { name: string; alter: (nar: Buffer) => Buffer }[] = [
+      { name: "with one bit flipped", alter: (nar) => flipped(nar) },
+      { name: "cut off in the middle, with an honest length", alter: (nar) => nar.subarray(0, nar.length >> 1) },
+      { name: "with something appended", alter: (nar) => Buffer.concat([nar, Buffer.from("more")]) },
+      { name: "that is empty", alter: () => Buffer.alloc(0) },
+    ];
+    test.each(NAR_FAULTS)("a NAR $name from every cache is refused by proxy and client", async ({ alter }) => {
+      const path = fresh();
+      allDo((_cache, i) => replaceNar(network, PLANETS[i]!, alter));
+      const client = await network.client(`bad-nar-${used}`);
+      expect((await client.realise(path)).code).not.toBe(0);
+      expect(existsSync(client.onDisk(path))).toBe(false);
+    });
+
+    test("a NAR that is another path's is refused", async () => {
+      const path = fresh();
+      const other = fresh();
+      const swapped = await Promise.all(PLANETS.map(async (name) => readFile(await narPath(name, other))));
+      allDo((_cache, i) => replaceNar(network, PLANETS[i]!, () => swapped[i]!));
+      const client = await network.client("swapped");
+      expect((await client.realise(path)).code).not.toBe(0);
+      expect(existsSync(client.onDisk(path))).toBe(false);
+    });
+
+    test("a NAR broken off without its promised length is refused", async () => {
+      const path = fresh();
+      allDo((_cache, i) => breakOff(network, PLANETS[i]!));
+      const client = await network.client("broken-off");
+      expect((await client.realise(path)).code).not.toBe(0);
+      expect(existsSync(client.onDisk(path))).toBe(false);
+    });
+
+    test("with one honest cache left the client gets the agreed bytes", async () => {
+      const path = fresh();
+      allDo((_cache, i) => replaceNar(network, PLANETS[i]!, flipped));
+      network.planets.mars.cache.misbehave = undefined;
+      const client = await network.client("one-left");
+      expect(await client.realise(path)).toMatchObject({ code: 0 });
+      expect(await client.hashOf(path)).toBe(await network.planets.mars.party!.hashOf(path));
+    });
+
+    const OUTAGES: { name: string; misbehave: Misbehaviour }[] = [
+      { name: "hangs", misbehave: () => true },
+      { name: "answers 500", misbehave: (_request, response) => (response.writeHead(500).end(), true) },
+      { name: "resets connections", misbehave: (request) => (request.socket.destroy(), true) },
+    ];
+    test.each(OUTAGES)(
+      "an upstream that $name costs one request its budget, and nobody the path",
+      async ({ misbehave }) => {
+        // Two of four: whichever is asked first.
+        network.planets.mercury.cache.misbehave = misbehave;
+        network.planets.venus.cache.misbehave = misbehave;
+        const first = fresh();
+        expect(await timeToServe(network, first)).toBeLessThan(FIRST_MS);
+        const later = [fresh(), fresh()];
+        for (const path of later) expect(await timeToServe(network, path)).toBeLessThan(LATER_MS);
+        const client = await network.client(`outage-${used}`);
+        for (const path of [first, ...later]) {
+          expect(await client.realise(path)).toMatchObject({ code: 0 });
+          expect(await client.hashOf(path)).toBe(await network.planets.mars.party!.hashOf(path));
+        }
+      },
+    );
+  });
+});
+
+function probeNames(): string[] {
+  return Array.from({ length: PROBES }, (_, n) => `probe${n}`);
+}
+
+/** Independent packages, large enough that a NAR comes in several chunks. */
+function probesExpression(): string {
+  const lines = probeNames().map((name) => `${name} = mk "${name}";`);
+  const script = "mkdir $out; echo ''${name} > $out/name; head -c 300000 /dev/zero > $out/zeros";
+  return `let mk = name: derivation { inherit name; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-ec" "${script}" ]; };
+in { ${lines.join(" ")} }`;
+}
+
+function flipped(nar: Buffer): Buffer {
+  const copy = Buffer.from(nar);
+  copy[copy.length >> 1]! ^= 1;
+  return copy;
+}
+
+/** The file in a planet's cache that holds a path's NAR. */
+async function cacheNar(network: Network, name: (typeof PLANETS)[number], path: string): Promise<string> {
+  const { cacheFolder } = network.planets[name];
+  const info = parseNarInfo(await readFile(join(cacheFolder, `${hashPart(path)}.narinfo`)));
+  return join(cacheFolder, info.url);
+}
+
+type SendNar = (response: ServerResponse, nar: Buffer) => void;
+
+/** Serves narinfos as they are, and NARs as `send` does. */
+function serveNars(network: Network, name: (typeof PLANETS)[number], send: SendNar): Misbehaviour {
+  const answer = async (url: string, response: ServerResponse): Promise<void> => {
+    const nar = await readFile(join(network.planets[name].cacheFolder, url)).catch(() => undefined);
+    if (nar === undefined) response.writeHead(404).end();
+    else send(response, nar);
+  };
+  return (request, response) => {
+    if (!request.url!.startsWith("/nar/")) return false;
+    void answer(request.url!, response);
+    return true;
+  };
+}
+
+function replaceNar(network: Network, name: (typeof PLANETS)[number], alter: (nar: Buffer) => Buffer): Misbehaviour {
+  return serveNars(network, name, (response, nar) => {
+    const body = alter(nar);
+    response.writeHead(200, { "Content-Length": body.length, "Content-Type": "application/x-nix-nar" }).end(body);
+  });
+}
+
+/** Promises the whole NAR and closes the connection in the middle. */
+function breakOff(network: Network, name: (typeof PLANETS)[number]): Misbehaviour {
+  return serveNars(network, name, (response, nar) => {
+    response.writeHead(200, { "Content-Length": nar.length });
+    response.write(nar.subarray(0, nar.length >> 1), () => response.destroy());
+  });
+}
+
+/** Milliseconds until the proxy has answered the narinfo with 200. */
+async function timeToServe(network: Network, path: string): Promise<number> {
+  const started = performance.now();
+  const response = await fetch(`${network.observer.proxyUrl}/${hashPart(path)}.narinfo`);
+  await response.arrayBuffer();
+  expect(response.status).toBe(200);
+  return performance.now() - started;
+}

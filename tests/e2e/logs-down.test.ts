@@ -1,0 +1,100 @@
+/** Logs that are away, and a log that lies about its past: fewer never decide, and what was decided stays decided. */
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { RemoteStatus_States } from "@trustix/proto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildEverywhere, logSize } from "../../examples/four-planets/act-build.ts";
+import type { Built } from "../../examples/four-planets/act-build.ts";
+import { startNetwork } from "../../examples/four-planets/network.ts";
+import type { Network } from "../../examples/four-planets/network.ts";
+import { until } from "../../examples/four-planets/program.ts";
+import { hashPart, makeFolder, NIXES, silent } from "./nixes.ts";
+
+const { name, nix } = NIXES[0]!;
+
+describe.skipIf(nix === undefined)(`with ${name}`, () => {
+  let network: Network;
+  let built: Built;
+
+  beforeAll(async () => {
+    network = await startNetwork({ folder: await makeFolder(), nix });
+    built = await buildEverywhere(network, silent, nix!.version);
+    await network.observer.startProxy();
+  });
+  afterAll(() => network?.close());
+
+  const narinfo = (path: string) => fetch(`${network.observer.proxyUrl}/${hashPart(path)}.narinfo`);
+
+  test("with two logs down a path not yet decided is refused, though all that answer agree on it", async () => {
+    await (await network.client("early-client")).realise(built.rocket).then(({ code }) => expect(code).toBe(0));
+    const engineDoc = (await network.planets.mars.party!.build(network.expression, ["engine.doc"]))[0]!;
+    const hashes = [network.planets.venus, network.planets.mars].map((planet) => planet.party!.hashOf(engineDoc));
+    expect((await Promise.all(hashes)).every((hash, _i, [first]) => hash === first)).toBe(true);
+
+    await network.planets.mercury.daemon!.stop();
+    await network.planets.saturn.daemon!.kill();
+    const { decided, votes } = await network.observer.calls.decide(engineDoc);
+    expect(decided).toBeUndefined();
+    expect(votes.map(({ outcome }) => outcome).sort()).toEqual(["claims", "claims", "unreachable", "unreachable"]);
+    expect((await narinfo(engineDoc)).status).toBe(404);
+    const client = await network.client("client");
+    expect((await client.realise(engineDoc)).code).not.toBe(0);
+  });
+
+  test("what was decided before is still served while they are down", async () => {
+    const client = await network.client("late-client");
+    expect(await client.realise(built.rocket)).toMatchObject({ code: 0 });
+    expect(await client.hashOf(built.rocket)).toBe(await network.planets.mars.party!.hashOf(built.rocket));
+  });
+
+  test("when one is back, three answer and the path is decided", async () => {
+    await network.planets.mercury.start();
+    const engineDoc = (await network.planets.mars.party!.build(network.expression, ["engine.doc"]))[0]!;
+    await until("three logs decide", async () => (await network.observer.calls.decide(engineDoc)).decided);
+    // An undecided path is asked again after 10 s.
+    const found = await until(
+      "the proxy serves it",
+      async () => ((await narinfo(engineDoc)).ok ? true : undefined),
+      30_000,
+    );
+    expect(found).toBe(true);
+    await network.planets.saturn.start();
+  });
+
+  test("a log that rewrites its history is refused, and both heads are kept as evidence", async () => {
+    const { mercury, venus, mars } = network.planets;
+    const before = await logSize(venus, 6);
+    await venus.daemon!.kill();
+    // The same key begins anew, with another past of the same length.
+    await rm(join(venus.folder, "state"), { recursive: true });
+    await rm(join(venus.folder, "heads"), { recursive: true });
+    await venus.start();
+    const forge = venus.party!;
+    const expression = join(network.folder, "packages", "other-past.nix");
+    const packages = Array.from({ length: before }, (_, n) => `p${n} = mk "past-${n}";`).join(" ");
+    const mk =
+      'name: derivation { inherit name; system = builtins.currentSystem; builder = "/bin/sh"; args = [ "-c" "echo > $out" ]; }';
+    await writeFile(expression, `let mk = ${mk}; in { ${packages} }`);
+    await forge.build(
+      expression,
+      Array.from({ length: before }, (_, n) => `p${n}`),
+    );
+    await logSize(venus, before);
+
+    const refused = await until("the rewritten log is refused", async () => {
+      const { Followed } = await network.observer.calls.status();
+      const log = Followed.find((followed) => followed.Log?.LogID === venus.logId);
+      return log?.Remotes.find((remote) => remote.State === RemoteStatus_States.REFUSED);
+    });
+    expect(refused.Why).toMatch(/contradict|differ|smaller|went back|rewr/i);
+
+    const past = (await forge.build(expression, ["p0"]))[0]!;
+    const { decided, votes } = await network.observer.calls.decide(past);
+    expect(decided).toBeUndefined();
+    expect(votes.find(({ logId }) => logId === venus.logId)?.outcome).not.toBe("claims");
+    // The others are not harmed by it, and three honest ones would still be needed.
+    const rocket = await network.observer.calls.decide(built.rocket);
+    const claims = rocket.votes.filter(({ outcome }) => outcome === "claims").map(({ logId }) => logId);
+    expect(claims).toEqual(expect.arrayContaining([mercury.logId, mars.logId]));
+  });
+});
