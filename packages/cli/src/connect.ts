@@ -16,12 +16,16 @@ export interface Connection {
   call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     input: MessageInitShape<I>,
+    /** Ends the call as well, beside Ctrl-C. */
+    signal?: AbortSignal,
   ): Promise<MessageShape<O>>;
 }
 
 export interface ConnectOptions {
   /** Sends the private token with every call, for Submit and Flush. Without a token file the call goes out without one. */
   readonly token?: boolean;
+  /** User ids whose socket is trusted, as the configuration has them. */
+  readonly socketOwners?: readonly number[] | undefined;
 }
 
 /** Runs `use` with a connection and closes it. */
@@ -35,7 +39,7 @@ export async function withNode<T>(
   const token = options.token === true ? await readToken(input) : undefined;
   const crypto = nodeCrypto();
   const transport = httpTransport(address, {
-    socketUids: trustedUids(input.io.env["TRUSTIX_SOCKET_UIDS"]),
+    socketUids: [...trustedUids(input.io.env["TRUSTIX_SOCKET_UIDS"]), ...(options.socketOwners ?? [])],
     ...(token !== undefined && {
       headersFor: (procedure: string) => ({ [TOKEN_HEADER]: tokenHeader(crypto, token, procedure) }),
     }),
@@ -44,7 +48,10 @@ export async function withNode<T>(
     return await use({
       address,
       transport,
-      call: (method, message) => transport.unary(method, message, { timeoutMs, signal: input.io.signal }),
+      call: (method, message, signal) => {
+        const either = signal === undefined ? input.io.signal : AbortSignal.any([input.io.signal, signal]);
+        return transport.unary(method, message, { timeoutMs, signal: either });
+      },
     });
   } finally {
     await transport.close();

@@ -41,6 +41,6 @@ export const run: Action = async (input) => {
         await spool.close();
       }
     },
-    { token: true },
+    { token: true, socketOwners: config?.socketOwners },
   );
 };

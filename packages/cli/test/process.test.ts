@@ -1,0 +1,58 @@
+/** The process around a command: signals and pipes. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const TRUSTIX = join(import.meta.dirname, "../src/trustix.ts");
+let home: string;
+let silent: Server;
+let connected: () => void = () => undefined;
+
+/** A node that takes connections and never answers. */
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "trustix-cli-"));
+  silent = createServer((socket) => {
+    socket.on("error", () => undefined).resume(); // read, so that its end is noticed
+    connected();
+  });
+  await new Promise<void>((resolve) => silent.listen(join(home, "silent.socket"), resolve));
+});
+afterAll(async () => {
+  await new Promise((resolve) => silent.close(resolve));
+  await rm(home, { recursive: true });
+});
+
+function start(...args: string[]): { child: ChildProcess; end: Promise<{ exit: number | null; stderr: string }> } {
+  const env = { PATH: process.env["PATH"], TRUSTIX_RPC: `unix://${home}/silent.socket` };
+  const child = spawn(process.execPath, [TRUSTIX, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let stderr = "";
+  child.stderr!.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  const end = new Promise<{ exit: number | null; stderr: string }>((resolve) => {
+    child.on("close", (exit) => resolve({ exit, stderr }));
+  });
+  return { child, end };
+}
+
+test("Ctrl-C ends a waiting command at once and without a word", async () => {
+  const waiting = new Promise<void>((resolve) => (connected = resolve));
+  const { child, end } = start("status", "--timeout", "60");
+  await waiting;
+  child.kill("SIGINT");
+  expect(await end).toEqual({ exit: 130, stderr: "" });
+});
+
+test("a node that never answers costs the time that was allowed", async () => {
+  const { end } = start("status", "--timeout", "0.3");
+  const { exit, stderr } = await end;
+  expect(exit).toBe(1);
+  expect(stderr).toContain("no answer within 300 ms");
+});
+
+test("a reader that goes away is no error", async () => {
+  const { child, end } = start("--help");
+  child.stdout!.destroy();
+  expect(await end).toEqual({ exit: 0, stderr: "" });
+});
