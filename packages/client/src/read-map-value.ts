@@ -4,11 +4,11 @@
  * Servers of the existing program prove no absence and forget a root at their next flush; both come as the code
  * `unknown`. Ours says `not_found` with a proof of absence, and `failed_precondition` for a root it no longer holds.
  */
-import { mapProofFromWire, mapValueHash, parseMapEntry } from "@trustix/protocol";
+import { MapProofError, verifyAbsence, verifyPresence } from "@trustix/merkle";
+import { mapPath, mapProofFromWire, mapValueHash, parseMapEntry } from "@trustix/protocol";
 import type { LogHead, MapEntry } from "@trustix/protocol";
 import { LogAPI, MapValueResponseSchema } from "@trustix/proto";
 import type { MapValueResponse } from "@trustix/proto";
-import { verifyMapProof } from "./verify-map-proof.ts";
 import type { LogAtRemote } from "./log-client.ts";
 import { RpcError } from "./rpc-error.ts";
 import type { CallOptions } from "./transport.ts";
@@ -61,11 +61,9 @@ export async function readMapValue(
 
 function checkAnswer(at: LogAtRemote, key: Uint8Array, head: LogHead, answer: MapValueResponse): MapValueResult {
   const { crypto } = at;
-  const wrong = verifyMapProof(crypto, {
-    root: head.mapRoot,
-    key,
-    valueHash: mapValueHash(crypto, answer.Value),
-    proof: mapProofFromWire(answer.Proof!),
+  const wrong = whyNot(() => {
+    const valueHash = mapValueHash(crypto, answer.Value);
+    verifyPresence(crypto, head.mapRoot, mapPath(crypto, key), valueHash, mapProofFromWire(answer.Proof!));
   });
   if (wrong !== undefined) return { kind: "unverifiable", why: `its map proof does not hold: ${wrong}` };
   const entry = parseMapEntry(answer.Value);
@@ -76,12 +74,24 @@ function checkAnswer(at: LogAtRemote, key: Uint8Array, head: LogHead, answer: Ma
 }
 
 function checkAbsence(at: LogAtRemote, key: Uint8Array, head: LogHead, answer: MapValueResponse): MapValueResult {
+  const { crypto } = at;
   try {
-    const proof = mapProofFromWire(answer.Proof!);
-    const wrong = verifyMapProof(at.crypto, { root: head.mapRoot, key, valueHash: undefined, proof });
+    const wrong = whyNot(() => {
+      verifyAbsence(crypto, head.mapRoot, mapPath(crypto, key), mapProofFromWire(answer.Proof!));
+    });
     if (wrong === undefined) return { kind: "absent" };
     return { kind: "unverifiable", why: `it says absent, its proof does not hold: ${wrong}` };
   } catch (error) {
     return troubleOf(error);
+  }
+}
+
+function whyNot(verify: () => void): string | undefined {
+  try {
+    verify();
+    return undefined;
+  } catch (error) {
+    if (error instanceof MapProofError) return error.message;
+    throw error;
   }
 }

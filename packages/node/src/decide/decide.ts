@@ -1,0 +1,117 @@
+/**
+ * Decisions: votes of every configured log, the rules of their protocol, the value behind the decided digest.
+ *
+ * Nothing counts here that was not proved, and nobody is left out of N: a log that is down, lying or excluded has a vote
+ * that claims nothing. The value returned has the decided digest, wherever it came from.
+ */
+import type { Crypto } from "@trustix/crypto";
+import { equalBytes, toHex } from "@trustix/crypto";
+import { decide } from "@trustix/decider";
+import type { Decided, Rule, Sandbox, Voter } from "@trustix/decider";
+import type { LogHead, LogId, Protocol } from "@trustix/protocol";
+import { NodeError } from "../errors.ts";
+import type { Clock, Decide, DecideReport, Follower, LogReader, Values } from "../model.ts";
+import { DecidedCache } from "./decided-cache.ts";
+import { gatherVotes } from "./gather-votes.ts";
+
+/** The rules of one protocol, and everybody who may vote: N. */
+export interface Policy {
+  readonly protocol: Protocol;
+  /** Tried in order. */
+  readonly rules: readonly Rule[];
+  /** Every configured log of the protocol, this node's own included. */
+  readonly voters: readonly Voter[];
+}
+
+export interface DecideOptions {
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly policies: readonly Policy[];
+  readonly follower: Pick<Follower, "vote" | "value"> & { revision(): number };
+  /** Published logs of this node. */
+  readonly own: readonly LogReader[];
+  readonly values: Values;
+  /** Runs `javascript` rules. */
+  readonly sandbox: Sandbox | undefined;
+  /** Milliseconds for all votes, and again for the value. Default 2000. */
+  readonly budgetMs?: number | undefined;
+}
+
+export const DEFAULT_BUDGET_MS = 2_000;
+
+export function createDecide(options: DecideOptions): Decide {
+  const { crypto, clock, follower, sandbox, values } = options;
+  const budgetMs = options.budgetMs ?? DEFAULT_BUDGET_MS;
+  const own = new Map<LogId, LogReader>(options.own.map((reader) => [reader.info.id, reader]));
+  const cache = new DecidedCache();
+
+  async function decideNow(policy: Policy, key: Uint8Array, signal: AbortSignal): Promise<DecideReport> {
+    const ids = policy.voters.map(({ logId }) => logId);
+    const votes = await gatherVotes({ ids, own, follower }, key, { budgetMs, clock }, signal);
+    if (signal.aborted) throw new NodeError("deadline", "the decision was given up by whoever asked");
+    const { decision, reason } = decide({ rules: policy.rules, voters: policy.voters, votes, sandbox });
+    if (decision === undefined) return { decision: undefined, votes, reason };
+    const value = await valueOf(decision, signal);
+    if (value === undefined) {
+      const missing = `${reason}; but nobody could deliver the value ${toHex(decision.digest)}`;
+      return { decision: undefined, votes, reason: missing };
+    }
+    const { digest, confidence, logIds } = decision;
+    return { decision: { digest, value, confidence, logIds }, votes, reason };
+  }
+
+  async function valueOf({ digest, logIds }: Decided, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const matches = (value: Uint8Array | undefined): value is Uint8Array =>
+      value !== undefined && equalBytes(crypto.sha256(value), digest);
+    // A store that cannot be read is no reason to refuse what others can deliver.
+    const [stored] = await values.getMany([digest]).catch(() => []);
+    if (matches(stored)) return stored;
+    const stop = new AbortController();
+    const end = (): void => stop.abort();
+    const budget = clock.after(budgetMs, end);
+    signal.addEventListener("abort", end);
+    try {
+      const fetched = await follower.value(digest, logIds, stop.signal);
+      return matches(fetched) ? fetched : undefined;
+    } finally {
+      budget.cancel();
+      signal.removeEventListener("abort", end);
+    }
+  }
+
+  return {
+    async decide(protocol, key, signal) {
+      const policy = options.policies.find((one) => one.protocol.id === protocol || one.protocol.name === protocol);
+      if (policy === undefined) {
+        const known = options.policies.map((one) => one.protocol.name).join(", ");
+        throw new NodeError("not_found", `no deciders for protocol ${JSON.stringify(protocol.slice(0, 80))}`, {
+          hint: known === "" ? "configure [[decider.NAME]]" : `configured are: ${known}`,
+        });
+      }
+      if (policy.rules.length === 0) {
+        throw new NodeError("bad_config", `protocol ${policy.protocol.name} has no deciders`, {
+          hint: `configure [[decider.${policy.protocol.name}]]`,
+        });
+      }
+      const ownHeads = await Promise.all(options.own.map(ownHead));
+      cache.enter({ revision: follower.revision(), ownHeads: ownHeads.filter((head) => head !== undefined) });
+      const { under } = cache;
+      const id = `${policy.protocol.id} ${Buffer.from(key).toString("latin1")}`;
+      const known = cache.get(id);
+      if (known !== undefined) return known;
+      const report = await decideNow(policy, key, signal);
+      // Made while heads changed: right for whoever asked, but not to be kept.
+      if (follower.revision() === under.revision) cache.keep(id, report, under);
+      return report;
+    },
+  };
+}
+
+/** `undefined` for a log that cannot be read: its vote will say so. */
+async function ownHead(reader: LogReader): Promise<LogHead | undefined> {
+  try {
+    return await reader.head();
+  } catch {
+    return undefined;
+  }
+}

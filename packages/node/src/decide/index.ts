@@ -1,0 +1,2 @@
+export { createDecide, DEFAULT_BUDGET_MS } from "./decide.ts";
+export type { DecideOptions, Policy } from "./decide.ts";

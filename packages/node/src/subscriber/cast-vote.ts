@@ -1,0 +1,118 @@
+/**
+ * One vote of one followed log: what it says of a key under the held head, proved. What cannot be proved is not a
+ * claim, and each reason for that is told apart.
+ *
+ * A root that is gone is asked again once under a newer head: servers of the existing program drop a map root at their
+ * next flush.
+ */
+import type { LogClient, MapValueResult } from "@trustix/client";
+import type { LogHead, Vote, VoteOutcome } from "@trustix/protocol";
+import type { Clock } from "../model.ts";
+import { askRemotes } from "./ask-remotes.ts";
+import type { FollowedHead } from "./followed-head.ts";
+import type { Remote } from "./remote.ts";
+
+export interface Ballot {
+  readonly log: FollowedHead;
+  readonly key: Uint8Array;
+  /** Best first. */
+  readonly remotes: () => readonly Remote[];
+  readonly clientOf: (remote: Remote) => LogClient;
+  /** Asks all remotes for a newer head; true if one is held now. */
+  readonly refresh: (signal: AbortSignal) => Promise<boolean>;
+  /** Why no head could be had so far. */
+  readonly whyNoHead: () => string;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+}
+
+/** Never throws. */
+export async function castVote(ballot: Ballot, signal: AbortSignal): Promise<Vote> {
+  const { log } = ballot;
+  if (log.against === undefined && log.held === undefined) await ballot.refresh(signal);
+  const { held } = log;
+  if (isExcluded(ballot)) return excluded(ballot);
+  if (held === undefined) return vote(ballot, "unreachable", ballot.whyNoHead());
+  const first = await ask(ballot, held, signal);
+  if (!first.some(({ kind }) => kind === "root_gone") || settled(first.at(-1))) return judge(ballot, first);
+  const refreshed = await ballot.refresh(signal);
+  if (isExcluded(ballot)) return excluded(ballot);
+  return judge(ballot, refreshed ? await ask(ballot, log.held!, signal) : first);
+}
+
+/** Asked anew each time: a log can be caught lying while we wait for it. */
+function isExcluded({ log }: Ballot): boolean {
+  return log.against !== undefined;
+}
+
+function excluded(ballot: Ballot): Vote {
+  return vote(ballot, "excluded", ballot.log.against?.why ?? "");
+}
+
+function settled(answer: MapValueResult | undefined): boolean {
+  return answer?.kind === "present" || answer?.kind === "absent";
+}
+
+async function ask(ballot: Ballot, head: LogHead, signal: AbortSignal): Promise<MapValueResult[]> {
+  const all = ballot.remotes();
+  const asked = all.filter((remote) => remote.leftAloneMs === 0);
+  const leftAlone = all.filter((remote) => remote.leftAloneMs > 0).map(sayLeftAlone);
+  const answers = await askRemotes(
+    asked,
+    async (remote, stop) => {
+      const options = { signal: stop, timeoutMs: ballot.timeoutMs };
+      const answer = await mapValue(ballot, remote, head, options);
+      return { answer, reached: answer.kind !== "unreachable" };
+    },
+    settled,
+    ballot.clock,
+    signal,
+  );
+  if (asked.length > 0 && answers.length === 0) return [{ kind: "unreachable", why: "no answer in time" }];
+  return [...leftAlone, ...answers];
+}
+
+function sayLeftAlone(remote: Remote): MapValueResult {
+  const seconds = Math.ceil(remote.leftAloneMs / 1000);
+  return { kind: "unreachable", why: `it did not answer in time before; asked again in ${seconds} s` };
+}
+
+/** A defect of ours must cost one vote, not the daemon. */
+async function mapValue(
+  ballot: Ballot,
+  remote: Remote,
+  head: LogHead,
+  options: { signal: AbortSignal; timeoutMs: number },
+): Promise<MapValueResult> {
+  try {
+    return await ballot.clientOf(remote).mapValue(ballot.key, head, options);
+  } catch (error) {
+    return { kind: "unverifiable", why: `its answer could not be checked: ${String(error)}` };
+  }
+}
+
+/** How much an answer that settles nothing tells; the most telling one becomes the reason. */
+const TELLING = ["root_gone", "says_absent", "unverifiable", "unreachable", "refused"] as const;
+
+function judge(ballot: Ballot, answers: readonly MapValueResult[]): Vote {
+  const last = answers.at(-1);
+  if (last?.kind === "present") return { ...vote(ballot, "claims", ""), digest: last.entry.digest };
+  if (last?.kind === "absent") return vote(ballot, "absent", "");
+  const [worst] = TELLING.flatMap((kind) => answers.filter((answer) => answer.kind === kind));
+  switch (worst?.kind) {
+    case "root_gone":
+      return vote(ballot, "stale", `nothing can be proved under its newest head that is known here: ${worst.why}`);
+    case "says_absent":
+    case "unverifiable":
+    case "refused":
+      return vote(ballot, "unverifiable", worst.why);
+    case "unreachable":
+      return vote(ballot, "unreachable", worst.why);
+    default:
+      return vote(ballot, "unreachable", "no remotes are configured");
+  }
+}
+
+function vote({ log }: Ballot, outcome: VoteOutcome, reason: string): Vote {
+  return { logId: log.info.id, outcome, digest: undefined, reason };
+}
