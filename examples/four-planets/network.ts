@@ -16,7 +16,8 @@ export interface NetworkOptions {
   /** Must not exist, or be empty. Short: sockets lie in it, and their paths have 107 bytes at most. */
   readonly folder: string;
   readonly nix: NixProgram | undefined;
-  readonly proxyPort?: number;
+  /** The proxy's port; the planets' daemons have the next four, their caches four from 10 above it. Default: free ones. */
+  readonly basePort?: number;
   readonly compression?: Partial<Record<PlanetName, Compression>>;
 }
 
@@ -33,17 +34,18 @@ export interface Network {
 }
 
 /** Makes everything and starts the five daemons; builds nothing, and the proxy is not started yet. */
-export async function startNetwork({ folder, nix, proxyPort, compression = {} }: NetworkOptions): Promise<Network> {
+export async function startNetwork({ folder, nix, basePort, compression = {} }: NetworkOptions): Promise<Network> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const expression = await writeDemoPackages(join(folder, "packages"));
   const made = await Promise.all(
-    PLANETS.map((name) =>
+    PLANETS.map((name, i) =>
       makePlanet({
         name,
         folder: join(folder, name),
         nix,
         compromised: name === COMPROMISED,
         compression: compression[name] ?? "zstd",
+        ...(basePort === undefined ? {} : { ports: { daemon: basePort + 1 + i, cache: basePort + 10 + i } }),
       }),
     ),
   );
@@ -51,7 +53,7 @@ export async function startNetwork({ folder, nix, proxyPort, compression = {} }:
   const observer = await makeObserver({
     folder: join(folder, "user"),
     planets: made,
-    ...(proxyPort === undefined ? {} : { proxyPort }),
+    ...(basePort === undefined ? {} : { proxyPort: basePort }),
   });
   const close = async (): Promise<void> => {
     await Promise.allSettled([observer.close(), ...made.map((planet) => planet.close())]);

@@ -28,6 +28,8 @@ export interface PlanetOptions {
   readonly nix: NixProgram | undefined;
   readonly compromised?: boolean;
   readonly compression?: Compression;
+  /** Of the daemon and of the cache; free ones are chosen if there are none. */
+  readonly ports?: { readonly daemon: number; readonly cache: number };
 }
 
 export interface Planet {
@@ -65,9 +67,9 @@ export async function makePlanet(options: PlanetOptions): Promise<Planet> {
   const publicKey = formatPublicKey(keys.publicKey);
   const logId = logIdOf(crypto, { protocol: NIX, publicKey: keys.publicKey });
   const socket = `unix://${join(folder, "trustix.socket")}`;
-  const url = `http://127.0.0.1:${await freePort()}`;
+  const url = `http://127.0.0.1:${options.ports?.daemon ?? (await freePort())}`;
   const cacheFolder = join(folder, "nix", "binary-cache");
-  const cache = await serveCache(cacheFolder);
+  const cache = await serveCache(cacheFolder, options.ports?.cache);
   const key = join(folder, "log.private");
   await writeFile(key, formatPrivateKey(keys), { mode: 0o600 });
   const config = join(folder, "trustix.toml");

@@ -49,8 +49,13 @@ export function showWhatToTry({ observer, planets, folder }: Network, voice: Voi
   voice.say(`everything lies in ${folder} and goes away with Ctrl-C`);
 }
 
-/** The program behind `npm start`. */
-export async function main(args: readonly string[]): Promise<void> {
+export interface MainOptions {
+  /** See `NetworkOptions`. */
+  readonly basePort?: number;
+}
+
+/** The program behind `npm start` and `npm run dev`. */
+export async function main(args: readonly string[], options: MainOptions = {}): Promise<void> {
   const once = args.includes("--once");
   const voice = makeVoice(process.stdout);
   const started = performance.now();
@@ -67,7 +72,7 @@ export async function main(args: readonly string[]): Promise<void> {
       ending.resolve();
     });
   }
-  const network = await startNetwork({ folder, nix });
+  const network = await startNetwork({ folder, nix, ...options });
   const whole = async (): Promise<void> => {
     const rocket = await tellStory(network, voice, nix?.version);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -23,6 +23,7 @@ LIMIT=${TRUSTIX_HOOK_SECONDS:-10}
 # Under a daemon the PATH can be almost empty.
 PATH=${PATH:+$PATH:}/nix/var/nix/profiles/default/bin:/run/current-system/sw/bin:/usr/bin:/bin
 set -f # store path names may hold `?`
+unset IFS
 umask 077
 export LC_ALL=C
 
@@ -59,8 +60,8 @@ check_spool() {
 # The output paths that the derivation in $drv states, in $outs. A floating output has an empty path and is left out.
 outputs_of_derivation() {
   outs=
-  rest=${drv#*[}
-  rest=${rest%%]*}
+  rest=${drv#*\[}
+  rest=${rest%%\]*}
   while :; do
     case $rest in *'("'*) ;; *) return ;; esac
     rest=${rest#*'("'}

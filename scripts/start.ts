@@ -1,0 +1,7 @@
+/** `npm start [-- --once]`: the story of examples/four-planets, after the system parts are in place as far as they can be. */
+import { main } from "../examples/four-planets/story.ts";
+import { describeMissing, ensureSystemParts } from "./setup/system-parts.ts";
+
+const missing = ensureSystemParts();
+if (missing.length > 0) process.stdout.write(`${describeMissing(missing)}\n`);
+await main(process.argv.slice(2));
