@@ -47,6 +47,7 @@ export function ensurePackages(root, fail) {
     "--ignore-scripts",
     "--include=dev",
     "--include=optional",
+    "--prefer-offline", // what the cache has is as good as what the registry has: the lock holds digests
     "--no-audit",
     "--no-fund",
     "--loglevel=error",
