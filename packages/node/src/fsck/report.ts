@@ -1,0 +1,66 @@
+/** What a check of the store found. Problems are data: a program can tell them apart, a person can read them. */
+import type { LogId } from "@trustix/protocol";
+
+export type ProblemKind =
+  /** A record that cannot be read as what its key says. */
+  | "unreadable"
+  /** A record that other records call for is not there. */
+  | "missing"
+  /** A record that nothing calls for. */
+  | "surplus"
+  /** A record that is not what the entries make it. */
+  | "wrong";
+
+export interface Problem {
+  readonly logId: LogId;
+  readonly kind: ProblemKind;
+  /** One sentence: which record, what came, what was wanted. */
+  readonly message: string;
+}
+
+export interface LogReport {
+  readonly logId: LogId;
+  readonly entries: number;
+  readonly heads: number;
+  readonly waiting: number;
+  readonly refused: number;
+  /** Empty when all is well; the first so many, see `problemCount`. */
+  readonly problems: readonly Problem[];
+  readonly problemCount: number;
+}
+
+/** What is being checked, and how much of it is done. */
+export type Progress = (step: string, done: number, total: number) => void;
+
+const MAX_PROBLEMS = 100;
+
+/** Collects the problems of one log; damage is often in many records at once, so only the first are kept. */
+export class Findings {
+  readonly logId: LogId;
+  readonly problems: Problem[] = [];
+  count = 0;
+
+  constructor(logId: LogId) {
+    this.logId = logId;
+  }
+
+  add(kind: ProblemKind, message: string): void {
+    this.count++;
+    if (this.problems.length < MAX_PROBLEMS) this.problems.push({ logId: this.logId, kind, message });
+  }
+
+  /** For a second reading of what was reported already. */
+  muted(): Findings {
+    return new Findings(this.logId);
+  }
+
+  /** What `read` makes of a record; `undefined`, and a problem, where it throws. */
+  reading<T>(what: string, read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      this.add("unreadable", `${what}: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+}

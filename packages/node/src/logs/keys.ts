@@ -1,0 +1,134 @@
+/**
+ * Under which keys a node stores what: docs/design/storage-layout.md in code, and nothing else knows a key's bytes.
+ * Numbers are big endian, so that keys order as numbers do.
+ */
+import { bundleKey } from "@trustix/merkle";
+
+/** Written as the layout's version; a store with another one is refused. */
+export const LAYOUT_VERSION = 1;
+
+const NODE_SPACE = 0x00;
+const LOGS_SPACE = 0x01;
+const LOG_SPACE = 0x10;
+const VALUE_SPACE = 0x20;
+
+/** Bytes of a store path's hash part. */
+export const HASH_PART_BYTES = 20;
+
+/** The record of what is node-wide: layout version and next serial. */
+export const NODE_KEY = Uint8Array.of(NODE_SPACE, 0x6e);
+
+/** `logId`: the 32 raw bytes. */
+export function logRecordKey(logId: Uint8Array): Uint8Array {
+  return joined(Uint8Array.of(LOGS_SPACE), logId);
+}
+
+export function valueKey(digest: Uint8Array): Uint8Array {
+  const key = new Uint8Array(1 + digest.length);
+  key[0] = VALUE_SPACE;
+  key.set(digest, 1);
+  return key;
+}
+
+/** All values: `from <= key < to`. */
+export const ALL_VALUES: KeyRange = { from: Uint8Array.of(VALUE_SPACE), to: Uint8Array.of(VALUE_SPACE + 1) };
+
+export interface KeyRange {
+  readonly from: Uint8Array;
+  /** Exclusive. */
+  readonly to: Uint8Array;
+}
+
+/** The keys of one log's records. The prefixes are handed to the trees. */
+export class LogKeys {
+  readonly serial: number;
+  readonly bundles: Uint8Array;
+  readonly logTiles: Uint8Array;
+  readonly mapHeadTiles: Uint8Array;
+  readonly map: Uint8Array;
+  /** Where the queue begins; written only by the batch that drains it. */
+  readonly queuePosition: Uint8Array;
+
+  constructor(serial: number) {
+    this.serial = serial;
+    this.bundles = this.#prefix("b");
+    this.logTiles = this.#prefix("t");
+    this.mapHeadTiles = this.#prefix("h");
+    this.map = this.#prefix("m");
+    this.queuePosition = this.#prefix("s");
+  }
+
+  bundle(n: number): Uint8Array {
+    return bundleKey(this.bundles, n);
+  }
+
+  /** `mapHeadIndex`: the place of the head's map root in the map-head log. */
+  head(mapHeadIndex: number): Uint8Array {
+    return this.#numbered("d", mapHeadIndex);
+  }
+
+  heads(): KeyRange {
+    return rangeOf(this.#prefix("d"));
+  }
+
+  mapRoot(root: Uint8Array): Uint8Array {
+    return joined(this.#prefix("r"), root);
+  }
+
+  mapRoots(): KeyRange {
+    return rangeOf(this.#prefix("r"));
+  }
+
+  queue(seq: number): Uint8Array {
+    return this.#numbered("q", seq);
+  }
+
+  /** From a number on: deleted records before it need not be stepped over. */
+  queueFrom(seq: number): KeyRange {
+    return { from: this.queue(seq), to: rangeOf(this.#prefix("q")).to };
+  }
+
+  /** One record a refused claim, however often it is submitted: `path` of its key, `digest` of its value. */
+  refused(path: Uint8Array, digest: Uint8Array): Uint8Array {
+    return joined(joined(this.#prefix("x"), path), digest);
+  }
+
+  allRefused(): KeyRange {
+    return rangeOf(this.#prefix("x"));
+  }
+
+  hashPart(part: Uint8Array): Uint8Array {
+    return joined(this.#prefix("p"), part);
+  }
+
+  hashParts(): KeyRange {
+    return rangeOf(this.#prefix("p"));
+  }
+
+  #prefix(kind: string): Uint8Array {
+    return Uint8Array.of(LOG_SPACE, this.serial >> 8, this.serial & 255, kind.charCodeAt(0));
+  }
+
+  #numbered(kind: string, n: number): Uint8Array {
+    return bundleKey(this.#prefix(kind), n);
+  }
+}
+
+/** All keys that begin with `prefix`, whose last byte is below 255. */
+export function rangeOf(prefix: Uint8Array): KeyRange {
+  const to = prefix.slice();
+  to[to.length - 1]!++;
+  return { from: prefix, to };
+}
+
+/** The number at the end of a numbered key. */
+export function numberOf(key: Uint8Array): number {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(key.length - 6, 6);
+}
+
+function joined(prefix: Uint8Array, rest: Uint8Array): Uint8Array {
+  const key = new Uint8Array(prefix.length + rest.length);
+  key.set(prefix);
+  key.set(rest, prefix.length);
+  return key;
+}

@@ -1,0 +1,140 @@
+/**
+ * What anybody may read of a published log. Every answer is of the newest published head or of an older one: records
+ * that a flush under way may be writing are only ever read as far as the published sizes reach. Tiles and bundles of an
+ * older size are prefixes of today's, and old map roots are proved from today's buckets, so no reader needs a snapshot
+ * and none waits for the writer.
+ */
+import type { Crypto } from "@trustix/crypto";
+import { TILE_WIDTH, auditProof, consistencyProof, tileKey } from "@trustix/merkle";
+import { type Hash, type LogHead, type LogLeaf, mapPath } from "@trustix/protocol";
+import type { Reads } from "@trustix/storage";
+import { NodeError } from "../errors.ts";
+import type { LogReader, MapValue } from "../model.ts";
+import { RecordReader } from "./byte-records.ts";
+import { nodeErrorOf } from "./explain-failure.ts";
+import { HASH_PART_BYTES } from "./keys.ts";
+import type { MapRoots } from "./map-roots.ts";
+import type { PublishedLog } from "./published-log.ts";
+import { readEntries } from "./read-entries.ts";
+import { resolveNeeds } from "./resolve-needs.ts";
+
+export interface LogReaderOptions {
+  readonly reads: Reads;
+  readonly crypto: Crypto;
+  readonly published: PublishedLog;
+  readonly roots: MapRoots;
+  /** Leaves in one answer, 1000 unless given; existing clients ask for up to 1000. */
+  readonly maxRange?: number;
+}
+
+export function openLogReader({ reads, crypto, published, roots, maxRange = 1000 }: LogReaderOptions): LogReader {
+  const { info, keys } = published;
+  const explained = async <T>(what: string, read: () => Promise<T>): Promise<T> => {
+    try {
+      return await read();
+    } catch (error) {
+      throw nodeErrorOf(error, `log ${info.id}: ${what}`);
+    }
+  };
+  const leafHashes = async (prefix: Uint8Array, start: number, finish: number): Promise<Hash[]> => {
+    const first = Math.floor(start / TILE_WIDTH);
+    const last = Math.floor(finish / TILE_WIDTH);
+    const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+    const tiles = await reads.getMany(numbers.map((n) => tileKey(prefix, 0, n)));
+    return Array.from({ length: finish - start + 1 }, (_, i) => {
+      const at = start + i;
+      const from = (at % TILE_WIDTH) * 32;
+      const hash = tiles[Math.floor(at / TILE_WIDTH) - first]?.subarray(from, from + 32);
+      if (hash?.length !== 32) throw new NodeError("corrupt", `leaf ${at} is not in its tile`);
+      return hash;
+    });
+  };
+  /** Whether there is anything to read. */
+  const checkRange = (start: number, finish: number, size: number): boolean => {
+    for (const [name, value] of [
+      ["start", start],
+      ["finish", finish + 1],
+    ] as const)
+      if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${name} is not an index`);
+    if (start > finish + 1) throw invalid(`start ${start} is past finish ${finish}`);
+    if (start > finish) return false;
+    if (finish >= size) throw invalid(`entries ${start} to ${finish} came, the log has ${size}`);
+    if (finish - start + 1 > maxRange)
+      throw new NodeError("too_large", `${finish - start + 1} entries came, at most ${maxRange} wanted in one call`);
+    return true;
+  };
+  const checkSize = (name: string, value: number, size: number): void => {
+    if (!Number.isSafeInteger(value) || value < 0 || value > size)
+      throw invalid(`${name} ${value} came, 0 to ${size} wanted`);
+  };
+  const consistency = async (prefix: Uint8Array, first: number, second: number, size: number): Promise<Hash[]> => {
+    checkSize("first size", first, size);
+    checkSize("second size", second, size);
+    return resolveNeeds(consistencyProof(crypto, prefix, first, second), reads);
+  };
+  const audit = async (prefix: Uint8Array, index: number, treeSize: number, size: number): Promise<Hash[]> => {
+    checkSize("tree size", treeSize, size);
+    return resolveNeeds(auditProof(crypto, prefix, index, treeSize), reads);
+  };
+
+  return {
+    info,
+    async head(): Promise<LogHead> {
+      return published.current.head;
+    },
+    consistencyProof: (first, second) =>
+      explained("consistency proof", () => consistency(keys.logTiles, first, second, published.current.head.treeSize)),
+    auditProof: (index, treeSize) =>
+      explained("audit proof", () => audit(keys.logTiles, index, treeSize, published.current.head.treeSize)),
+    mhConsistencyProof: (first, second) =>
+      explained("map-head consistency proof", () =>
+        consistency(keys.mapHeadTiles, first, second, published.current.head.mhTreeSize),
+      ),
+    mhAuditProof: (index, treeSize) =>
+      explained("map-head audit proof", () =>
+        audit(keys.mapHeadTiles, index, treeSize, published.current.head.mhTreeSize),
+      ),
+    entries: (start, finish) =>
+      explained("entries", async (): Promise<LogLeaf[]> => {
+        if (!checkRange(start, finish, published.current.head.treeSize)) return [];
+        const indices = Array.from({ length: finish - start + 1 }, (_, i) => start + i);
+        const [entries, hashes] = await Promise.all([
+          readEntries(reads, keys, indices),
+          leafHashes(keys.logTiles, start, finish),
+        ]);
+        return entries.map(({ key, valueDigest }, i) => ({ key, valueDigest, leafDigest: hashes[i]! }));
+      }),
+    mhEntries: (start, finish) =>
+      explained("map-head entries", async (): Promise<LogLeaf[]> => {
+        if (!checkRange(start, finish, published.current.head.mhTreeSize)) return [];
+        const hashes = await leafHashes(keys.mapHeadTiles, start, finish);
+        return hashes.map((leafDigest) => ({ key: undefined, valueDigest: undefined, leafDigest }));
+      }),
+    mapValue: (key, mapRoot) =>
+      explained("map value", async (): Promise<MapValue> => {
+        const at = await roots.find(mapRoot);
+        if (!at) throw new NodeError("root_gone", "map root is not held: it was pruned or never published");
+        const { proof, index } = await resolveNeeds(published.current.tree.prove(mapPath(crypto, key), at), reads);
+        if (index === undefined) return { entry: undefined, proof };
+        const [entry] = await readEntries(reads, keys, [index]);
+        return { entry: { digest: entry!.valueDigest, index }, proof };
+      }),
+    keyByHashPart: (hashPart) =>
+      explained("key by hash part", async () => {
+        if (hashPart.length !== HASH_PART_BYTES)
+          throw invalid(`a hash part of ${hashPart.length} bytes came, ${HASH_PART_BYTES} wanted`);
+        const recordKey = keys.hashPart(hashPart);
+        const [record] = await reads.getMany([recordKey]);
+        if (!record) return undefined;
+        const index = new RecordReader(record, "hash part record", recordKey).u48();
+        // Written by a flush that has not been published yet.
+        if (index >= published.current.head.treeSize) return undefined;
+        const [entry] = await readEntries(reads, keys, [index]);
+        return entry!.key;
+      }),
+  };
+}
+
+function invalid(message: string): NodeError {
+  return new NodeError("invalid_argument", message);
+}

@@ -1,0 +1,203 @@
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type LogHead, signHead } from "@trustix/protocol";
+import { type Store, openMemoryStore } from "@trustix/storage";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { fileHeadMarker } from "../../src/publisher/head-marker.ts";
+import { crypto, items, logInfo, openTestLog, seed } from "./test-log.ts";
+
+let root: string;
+let folder: string;
+const { id } = logInfo();
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "trustix-heads-"));
+  folder = join(root, "deep", "heads");
+});
+
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+async function copyOf(store: Store): Promise<Store> {
+  const copy = openMemoryStore();
+  for await (const entry of store.range(new Uint8Array(0), new Uint8Array(64).fill(255))) await copy.write([entry]);
+  return copy;
+}
+
+/** A store of `before` entries, its backup, and the marker after `after` more. */
+async function backedUp(before: number, after: number): Promise<{ backup: Store; newest: LogHead }> {
+  const store = openMemoryStore();
+  const log = await openTestLog(store, { marker: fileHeadMarker(folder, id) });
+  if (before > 0) await log.publisher.submit(items(0, before));
+  await log.publisher.flush();
+  const backup = await copyOf(store);
+  await log.publisher.submit(items(before, after));
+  const newest = await log.publisher.flush();
+  await log.publisher.close();
+  return { backup, newest };
+}
+
+test("the marker is one private file a log, and says what was last served", async () => {
+  const { newest } = await backedUp(2, 3);
+  expect(await fileHeadMarker(folder, id).read()).toEqual(newest);
+  expect(await readdir(folder)).toEqual([id]);
+  expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  expect((await stat(join(folder, id))).mode & 0o777).toBe(0o600);
+  expect(JSON.parse(await readFile(join(folder, id), "utf8"))).toMatchObject({ logId: id, treeSize: 5 });
+});
+
+test.each([{ before: 2 }, { before: 0 }])(
+  "a publisher on a backup of $before entries signs nothing, says how to go on, and still queues",
+  async ({ before }) => {
+    const { backup, newest } = await backedUp(before, 3);
+    const log = await openTestLog(backup, { marker: fileHeadMarker(folder, id) });
+    expect(log.publisher.status().stopped).toMatch(
+      /^the head marker .* has a head of .* entries, the store ends at .*fetch the missing entries/,
+    );
+    const old = await log.reader.head();
+    expect(old.treeSize).toBe(before);
+    expect(await log.publisher.submit(items(100, 2))).toEqual({ refused: [] });
+    await expect(log.publisher.flush()).rejects.toMatchObject({ code: "head_behind" });
+    expect(log.publisher.status().waiting).toBe(2);
+    expect(await log.reader.head()).toEqual(old);
+    await log.publisher.close();
+    expect(await fileHeadMarker(folder, id).read()).toEqual(newest);
+    const again = await openTestLog(backup, { marker: fileHeadMarker(folder, id) });
+    expect(again.publisher.status()).toMatchObject({ waiting: 2 });
+    expect(again.publisher.status().stopped).toBeDefined();
+  },
+);
+
+test("an empty store where the marker knows a head is refused; readers get no head at all", async () => {
+  await backedUp(2, 3);
+  const log = await openTestLog(openMemoryStore(), { marker: fileHeadMarker(folder, id) });
+  expect(log.publisher.status().stopped).toContain("the store holds no head");
+  await log.publisher.submit(items(0, 1));
+  await expect(log.publisher.flush()).rejects.toMatchObject({ code: "head_behind" });
+  await expect(log.reader.head()).rejects.toMatchObject({ code: "unavailable" });
+});
+
+test("a newer head at a remote stops the publisher as the marker does, also while it runs", async () => {
+  const { backup, newest } = await backedUp(2, 3);
+  await rm(folder, { recursive: true });
+  let elsewhere: LogHead | undefined = undefined;
+  const log = await openTestLog(backup, {
+    marker: fileHeadMarker(folder, id),
+    newestElsewhere: async () => elsewhere,
+  });
+  expect(log.publisher.status().stopped).toBeUndefined();
+  await log.publisher.submit(items(100, 1));
+  elsewhere = newest;
+  await expect(log.publisher.flush()).rejects.toThrow("a remote has a head of 5 entries, the store ends at 2");
+  expect(log.publisher.status().stopped).toBeDefined();
+  expect((await log.reader.head()).treeSize).toBe(2);
+});
+
+test("a remote that is down, or answers with a head of another key, stops nobody", async () => {
+  const { newest } = await backedUp(2, 3);
+  const forged = signHead(crypto, new Uint8Array(32).fill(8), { ...newest, treeSize: 1000 });
+  for (const newestElsewhere of [async () => forged, () => Promise.reject(new Error("down"))]) {
+    const log = await openTestLog(openMemoryStore(), { newestElsewhere });
+    await log.publisher.submit(items(0, 1));
+    expect((await log.publisher.flush()).treeSize).toBe(1);
+  }
+});
+
+test.each([
+  { what: "as large as", entries: 5 },
+  { what: "smaller than", entries: 2 },
+])(
+  "a marker $what the store that is no past of it is a second history, and stops the publisher",
+  async ({ entries }) => {
+    const mine = openMemoryStore();
+    const log = await openTestLog(mine);
+    await log.publisher.submit(items(0, 5));
+    await log.publisher.flush();
+    await log.publisher.close();
+    const other = await openTestLog(openMemoryStore(), { marker: fileHeadMarker(folder, id) });
+    await other.publisher.submit(items(500, entries));
+    await other.publisher.flush();
+    const again = await openTestLog(mine, { marker: fileHeadMarker(folder, id) });
+    expect(again.publisher.status().stopped).toMatch(new RegExp(`has another head of ${entries} entries`));
+  },
+);
+
+test.each([
+  { what: "map-head size", change: { mhTreeSize: 7 } },
+  { what: "map-head root", change: { mhRoot: new Uint8Array(32) } },
+  { what: "map root", change: { mapRoot: new Uint8Array(32).fill(1) } },
+])("an equal log root does not excuse another $what", async ({ change }) => {
+  const store = openMemoryStore();
+  const log = await openTestLog(store);
+  await log.publisher.submit(items(0, 2));
+  const { signature: _, ...unsigned } = await log.publisher.flush();
+  await log.publisher.close();
+  await fileHeadMarker(folder, id).write(signHead(crypto, seed, { ...unsigned, ...change }));
+  const again = await openTestLog(store, { marker: fileHeadMarker(folder, id) });
+  expect(again.publisher.status().stopped).toContain("has another head of 2 entries");
+});
+
+test("a marker older than the store, or none, is fine and is brought up to date", async () => {
+  const store = openMemoryStore();
+  const log = await openTestLog(store, { marker: fileHeadMarker(folder, id) });
+  await log.publisher.submit(items(0, 2));
+  await log.publisher.flush();
+  await log.publisher.close();
+  const unmarked = await openTestLog(store);
+  await unmarked.publisher.submit(items(2, 2));
+  const newest = await unmarked.publisher.flush();
+  await unmarked.publisher.close();
+  for (const prepare of [async () => {}, () => rm(folder, { recursive: true })]) {
+    await prepare();
+    const again = await openTestLog(store, { marker: fileHeadMarker(folder, id) });
+    expect(again.publisher.status().stopped).toBeUndefined();
+    expect(await fileHeadMarker(folder, id).read()).toEqual(newest);
+    await again.publisher.close();
+  }
+});
+
+test("a head is not served before its marker is written, and is once it can be", async () => {
+  const marker = fileHeadMarker(folder, id);
+  let full = false;
+  const log = await openTestLog(openMemoryStore(), {
+    marker: { ...marker, write: (head) => (full ? Promise.reject(new Error("disk full")) : marker.write(head)) },
+  });
+  await log.publisher.submit(items(0, 2));
+  full = true;
+  await expect(log.publisher.flush()).rejects.toThrow("disk full");
+  expect((await log.reader.head()).treeSize).toBe(0);
+  await expect(log.publisher.flush()).rejects.toThrow("disk full");
+  full = false;
+  expect((await log.publisher.flush()).treeSize).toBe(2);
+  expect((await log.reader.head()).treeSize).toBe(2);
+  expect((await marker.read())?.treeSize).toBe(2);
+});
+
+test.each(["", "{", "null", "[]", '{"logId":"x"}', "x".repeat(5000)])(
+  "a marker that reads %j stops the publisher and says what is wrong",
+  async (content) => {
+    const store = openMemoryStore();
+    await openTestLog(store, { marker: fileHeadMarker(folder, id) });
+    await writeFile(join(folder, id), content);
+    const log = await openTestLog(store, { marker: fileHeadMarker(folder, id) });
+    expect(log.publisher.status().stopped).toMatch(/^head marker .*put it back from a copy/);
+  },
+);
+
+test("a marker whose fields are tampered with stops the publisher", async () => {
+  const store = openMemoryStore();
+  await openTestLog(store, { marker: fileHeadMarker(folder, id) });
+  const good = JSON.parse(await readFile(join(folder, id), "utf8")) as Record<string, unknown>;
+  for (const change of [
+    { treeSize: -1 },
+    { treeSize: 1 },
+    { logRoot: "00" },
+    { mhRoot: "zz".repeat(32) },
+    { signature: 5 },
+    { logId: "other" },
+  ]) {
+    await writeFile(join(folder, id), JSON.stringify({ ...good, ...change }));
+    const log = await openTestLog(store, { marker: fileHeadMarker(folder, id) });
+    expect(log.publisher.status().stopped).toContain(`head marker ${join(folder, id)}: `);
+  }
+});
