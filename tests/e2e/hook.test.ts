@@ -1,5 +1,6 @@
 /** The hook under real Nix: nothing that happens to it fails a build or loses what was built. */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HOOK_SCRIPT } from "@trustix/nix";
@@ -9,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { logSize } from "../../examples/four-planets/act-build.ts";
 import { makePlanet } from "../../examples/four-planets/planet.ts";
 import type { Planet } from "../../examples/four-planets/planet.ts";
-import { until } from "../../examples/four-planets/program.ts";
+import { Program, until } from "../../examples/four-planets/program.ts";
 import { TRUSTIX_NIX } from "../../examples/four-planets/programs.ts";
 import { makeFolder, NIXES } from "./nixes.ts";
 
@@ -139,6 +140,29 @@ describe.each(NIXES)("with $name", ({ nix }) => {
         // Without a path --dump-db would have printed the whole store: blueprint and all.
         expect(text.match(/^\/nix\/store/gm)?.length ?? 0).toBeLessThanOrEqual(3);
         expect(text).toContain("-floating.drv");
+      }
+    });
+
+    test("under a Nix daemon the daemon's hook and spool are used, whatever the client says", async () => {
+      const spool = join(folder, `daemon-spool${counter++}`);
+      const host = await newParty({ "post-build-hook": HOOK_SCRIPT }, { TRUSTIX_SPOOL: spool });
+      const socket = join(folder, `nix${counter++}.sock`);
+      const daemon = new Program({
+        name: "nix-daemon",
+        command: join(nix!.folder ?? "", "nix-daemon"),
+        args: ["--daemon"],
+        env: { ...host.env, NIX_DAEMON_SOCKET_PATH: socket },
+      });
+      try {
+        await until("the Nix daemon listens", async () => (existsSync(socket) ? true : undefined));
+        const elsewhere = join(folder, `client-spool${counter++}`);
+        const store = `unix://${socket}?root=${join(host.folder, "root")}`;
+        const client = await newParty({ store }, { TRUSTIX_SPOOL: elsewhere });
+        await client.build(expression, ["fuel"]);
+        expect(await items(spool)).toHaveLength(1);
+        expect(existsSync(elsewhere)).toBe(false);
+      } finally {
+        await daemon.stop();
       }
     });
 
