@@ -43,8 +43,13 @@ export async function checkSpoolFolder(folder: string, uid: number): Promise<voi
   }
 }
 
-/** Names of waiting items, the oldest first, at most `most`. Names in `except` are left out. */
-export async function listItems(folder: string, most: number, except: ReadonlySet<string>): Promise<string[]> {
+/** How many items wait. */
+export async function countItems(folder: string): Promise<number> {
+  return (await readdir(folder)).filter(isItem).length;
+}
+
+/** Names of waiting items, the oldest first. Names in `except` are left out. */
+export async function listItems(folder: string, except: ReadonlySet<string>): Promise<string[]> {
   const aged: { name: string; time: number }[] = [];
   for (const name of await readdir(folder)) {
     if (!isItem(name) || except.has(name)) continue;
@@ -53,7 +58,7 @@ export async function listItems(folder: string, most: number, except: ReadonlySe
     if (stat !== undefined) aged.push({ name, time: stat.mtimeMs });
   }
   aged.sort((a, b) => a.time - b.time || (a.name < b.name ? -1 : 1));
-  return aged.slice(0, most).map(({ name }) => name);
+  return aged.map(({ name }) => name);
 }
 
 export function isItem(name: string): boolean {

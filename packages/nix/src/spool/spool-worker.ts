@@ -13,6 +13,7 @@ import type { PublishFilter } from "./publish-filter.ts";
 import {
   checkSpoolFolder,
   codeOf,
+  countItems,
   isItem,
   listItems,
   messageOf,
@@ -74,8 +75,6 @@ export interface Spool {
 
 const BATCH_CLAIMS = 500;
 const BATCH_BYTES = 512 * 1024;
-/** Items looked at in one go; bounds memory whatever waits. */
-const SLICE = 2000;
 const FIRST_RETRY = 1000;
 const LAST_RETRY = 300_000;
 
@@ -90,7 +89,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   return {
     drain: (signal = new AbortController().signal) => worker.drain(signal),
     run: (signal) => worker.run(signal),
-    waiting: async () => (await listItems(folder, Infinity, new Set())).length,
+    waiting: () => countItems(folder),
     close: release,
   };
 }
@@ -98,6 +97,37 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
 interface Pending {
   readonly name: string;
   readonly claims: readonly Claim[];
+}
+
+/** Items that are submitted in one call. */
+class Batch {
+  #pending: Pending[] = [];
+  #claims = 0;
+  #bytes = 0;
+
+  /** Whether these claims can go along. Alone, any can: what is too large for the node is for the node to say. */
+  fits(claims: readonly Claim[]): boolean {
+    if (this.#pending.length === 0) return true;
+    return this.#claims + claims.length <= BATCH_CLAIMS && this.#bytes + bytesOf(claims) <= BATCH_BYTES;
+  }
+
+  add(pending: Pending): void {
+    this.#pending.push(pending);
+    this.#claims += pending.claims.length;
+    this.#bytes += bytesOf(pending.claims);
+  }
+
+  /** What is in it; it is empty then. */
+  take(): readonly Pending[] {
+    const pending = this.#pending;
+    this.#pending = [];
+    this.#claims = this.#bytes = 0;
+    return pending;
+  }
+}
+
+function bytesOf(claims: readonly Claim[]): number {
+  return claims.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }
 
 class Worker {
@@ -111,31 +141,24 @@ class Worker {
 
   async drain(signal: AbortSignal): Promise<DrainReport> {
     const tally = { accepted: 0, refused: [] as string[], skipped: 0, bad: 0 };
+    // Until a look finds nothing: hooks go on while we submit.
     for (;;) {
-      const names = await listItems(this.#options.folder, SLICE, this.#stuck);
+      const names = await listItems(this.#options.folder, this.#stuck);
       if (names.length === 0) return tally;
-      let batch: Pending[] = [];
-      let size = { claims: 0, bytes: 0 };
+      const batch = new Batch();
       for (const name of names) {
         signal.throwIfAborted();
-        const pending = await this.#take(name, tally);
-        if (pending === undefined) continue;
-        const bytes = pending.claims.reduce((sum, claim) => sum + claim.key.length + claim.value.length, 0);
-        const full = size.claims + pending.claims.length > BATCH_CLAIMS || size.bytes + bytes > BATCH_BYTES;
-        if (full && batch.length > 0) {
-          await this.#submit(batch, tally, signal);
-          batch = [];
-          size = { claims: 0, bytes: 0 };
-        }
-        batch.push(pending);
-        size = { claims: size.claims + pending.claims.length, bytes: size.bytes + bytes };
+        const claims = await this.#take(name, tally);
+        if (claims === undefined) continue;
+        if (!batch.fits(claims)) await this.#submit(batch.take(), tally, signal);
+        batch.add({ name, claims });
       }
-      if (batch.length > 0) await this.#submit(batch, tally, signal);
+      await this.#submit(batch.take(), tally, signal);
     }
   }
 
   /** The claims of an item, or `undefined` when it is dealt with. */
-  async #take(name: string, tally: { skipped: number; bad: number }): Promise<Pending | undefined> {
+  async #take(name: string, tally: { skipped: number; bad: number }): Promise<readonly Claim[] | undefined> {
     const { folder, filter, log } = this.#options;
     let bytes: Uint8Array;
     try {
@@ -157,7 +180,7 @@ class Worker {
         return undefined;
       case "publish":
         for (const { path, why } of verdict.withheld) log.info({ path }, `not published: ${why}`);
-        return { name, claims: verdict.claims };
+        return verdict.claims;
     }
   }
 
@@ -166,6 +189,7 @@ class Worker {
     tally: { accepted: number; refused: string[]; bad: number },
     signal: AbortSignal,
   ): Promise<void> {
+    if (batch.length === 0) return;
     const { folder, submit, log } = this.#options;
     const claims = batch.flatMap((pending) => pending.claims);
     const outcome = await submit(claims, signal);
