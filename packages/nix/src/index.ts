@@ -6,14 +6,8 @@
 // For builders: noting what was built, and submitting it.
 export { claimOf, type Claim, type PathFacts, type Submit, type SubmitOutcome } from "./claim.ts";
 export { HOOK_SCRIPT } from "./hook/hook-script.ts";
-export {
-  openSpool,
-  type DrainReport,
-  type Spool,
-  type SpoolClock,
-  type SpoolLog,
-  type SpoolOptions,
-} from "./spool/spool-worker.ts";
+export { openSpool, type Spool } from "./spool/spool-worker.ts";
+export { type DrainReport, type SpoolClock, type SpoolLog, type SpoolOptions } from "./spool/spool-options.ts";
 export { defaultSpoolFolder } from "./spool/spool-folder.ts";
 export { publishFilter, type PublishFilter, type PublishRules } from "./spool/publish-filter.ts";
 export { SpoolError, type SpoolErrorCode } from "./spool/spool-error.ts";

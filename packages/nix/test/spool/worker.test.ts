@@ -8,7 +8,8 @@ import type { Claim, SubmitOutcome } from "../../src/claim.ts";
 import { publishFilter } from "../../src/spool/publish-filter.ts";
 import { defaultSpoolFolder } from "../../src/spool/spool-folder.ts";
 import { openSpool, retryDelay } from "../../src/spool/spool-worker.ts";
-import type { Spool, SpoolClock, SpoolOptions } from "../../src/spool/spool-worker.ts";
+import type { SpoolClock, SpoolOptions } from "../../src/spool/spool-options.ts";
+import type { Spool } from "../../src/spool/spool-worker.ts";
 import { itemText, nthItem, nthPath, OUT } from "./items.ts";
 
 let folder: string;
