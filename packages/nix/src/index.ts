@@ -20,3 +20,17 @@ export {
   type SubmitClosureOptions,
 } from "./closure/submit-closure.ts";
 export { nixRunner } from "./closure/run-nix.ts";
+
+// Binary cache proxy.
+export { createBinaryCacheProxy, type BinaryCacheProxy } from "./proxy/proxy.ts";
+export {
+  PROXY_LIMITS,
+  type DecidePath,
+  type ProxyClock,
+  type ProxyDecision,
+  type ProxyLimits,
+  type ProxyLog,
+  type ProxyOptions,
+  type ProxyVote,
+  type UpstreamConfig,
+} from "./proxy/model.ts";

@@ -1,0 +1,27 @@
+/** The response header that names the outcome and the rule, and the line of the log that says who said what. */
+import type { ProxyVote } from "./model.ts";
+import type { Resolution } from "./resolution.ts";
+
+export const DECISION_HEADER = "trustix-decision";
+
+const MAX_RULE = 300;
+
+/** `decided; rule="3 of 4 agree"`: a structured field (RFC 8941) whatever the rule's text contains. */
+export function decisionHeader(resolution: Pick<Resolution, "outcome" | "reason">): string {
+  const rule = resolution.reason
+    .replace(/[^ -~]/g, "?")
+    .slice(0, MAX_RULE)
+    .replace(/["\\]/g, "\\$&");
+  return `${resolution.outcome}; rule="${rule}"`;
+}
+
+/** `mercury claims sha256-..., mars unreachable (connection refused)`. */
+export function describeVotes(votes: readonly ProxyVote[]): string {
+  if (votes.length === 0) return "nobody was asked";
+  return votes
+    .map(({ voter, outcome, narHash, reason }) => {
+      const what = narHash === undefined ? outcome : `${outcome} ${narHash}`;
+      return reason === "" ? `${voter} ${what}` : `${voter} ${what} (${reason})`;
+    })
+    .join(", ");
+}

@@ -1,0 +1,66 @@
+/** Which compressions can be looked into here, and how. */
+import { constants as mode } from "node:fs";
+import { access } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { createBrotliDecompress, createGunzip, createZstdDecompress } from "node:zlib";
+import { ZlibDecoder, type Decoder, type OnOutput } from "./decoder.ts";
+import type { Compression } from "./nar-name.ts";
+import { ProcessDecoder } from "./process-decoder.ts";
+import { xzWasmDecoder } from "./xz-wasm-decoder.ts";
+
+export interface Programs {
+  readonly xz: string | undefined;
+  readonly bzip2: string | undefined;
+}
+
+/** 558 MB/s of zstd against 193 with the default of 16 KiB (Node 24, measured). */
+const CHUNK = { chunkSize: 256 * 1024 };
+
+/** What `xz -9` needs is 65 MiB; a file that wants more is no NAR that a cache would make. */
+const XZ_ARGS = ["--decompress", "--stdout", "--no-sparse", "--memlimit-decompress=192MiB"];
+
+export class Decoders {
+  readonly #programs: Programs;
+
+  constructor(programs: Programs) {
+    this.#programs = programs;
+  }
+
+  /** bzip2 only by its program: nothing else here reads it. */
+  supports(compression: Compression): boolean {
+    return compression !== "bzip2" || this.#programs.bzip2 !== undefined;
+  }
+
+  async open(compression: Exclude<Compression, "none">, onOutput: OnOutput): Promise<Decoder> {
+    const { xz, bzip2 } = this.#programs;
+    switch (compression) {
+      case "zstd":
+        return new ZlibDecoder(() => createZstdDecompress(CHUNK), onOutput, { severalStreams: true });
+      case "gzip":
+        return new ZlibDecoder(() => createGunzip(CHUNK), onOutput, { severalStreams: false });
+      case "br":
+        return new ZlibDecoder(() => createBrotliDecompress(CHUNK), onOutput, { severalStreams: false });
+      case "xz":
+        return xz === undefined ? await xzWasmDecoder(onOutput) : new ProcessDecoder(xz, XZ_ARGS, onOutput);
+      case "bzip2":
+        if (bzip2 === undefined) throw new Error("there is no bzip2 program");
+        return new ProcessDecoder(bzip2, ["--decompress", "--stdout"], onOutput);
+    }
+  }
+}
+
+/** The full paths of the programs that decompress, where `PATH` has them. */
+export async function findPrograms(path: string): Promise<Programs> {
+  const find = async (name: string): Promise<string | undefined> => {
+    for (const folder of path.split(delimiter).filter((folder) => folder.startsWith("/"))) {
+      const file = join(folder, name);
+      const usable = await access(file, mode.X_OK).then(
+        () => true,
+        () => false,
+      );
+      if (usable) return file;
+    }
+    return undefined;
+  };
+  return { xz: await find("xz"), bzip2: await find("bzip2") };
+}

@@ -1,0 +1,146 @@
+/**
+ * What the proxy is given and what it may not exceed. It decides nothing itself: `decide` says what a path's facts are,
+ * upstreams only supply bytes that have exactly those facts.
+ */
+import type { CachePublicKey, CacheSecretKey } from "@trustix/nix-formats";
+import type { Crypto } from "@trustix/crypto";
+import type { VoteOutcome } from "@trustix/protocol";
+
+/** How one voter answered, in words for a person. */
+export interface ProxyVote {
+  /** The voter's configured name. */
+  readonly voter: string;
+  readonly outcome: VoteOutcome;
+  /** What it claims, SRI; there if the outcome is `claims` and the value could be had. */
+  readonly narHash?: string | undefined;
+  /** One sentence, may be empty. */
+  readonly reason: string;
+  /** `name:base64`, when the voter is a cache key: its signature over the facts it claims. */
+  readonly signature?: string | undefined;
+}
+
+export type ProxyDecision =
+  | {
+      readonly state: "decided";
+      /** The canonical value of the Nix protocol: path, NAR hash, size, references. */
+      readonly value: Uint8Array;
+      /** One sentence: which rule decided. */
+      readonly reason: string;
+      readonly votes: readonly ProxyVote[];
+    }
+  | {
+      readonly state: "undecided";
+      /** One sentence: why nothing was decided. */
+      readonly reason: string;
+      readonly votes: readonly ProxyVote[];
+      /** The policy lets such a path through if a key that is configured for its upstream signed it. Default false. */
+      readonly letThrough?: boolean;
+    };
+
+/** Asks the voters. Gives up when `signal` aborts. What it throws is logged and counts as undecided. */
+export type DecidePath = (storePath: string, signal: AbortSignal) => Promise<ProxyDecision>;
+
+/** A binary cache that NARs are taken from. */
+export interface UpstreamConfig {
+  /** `http` or `https`; a user name and password in it are sent to this host only. */
+  readonly url: string;
+  /** Keys whose signatures are kept, and whose signature is needed for a path that the policy lets through. */
+  readonly publicKeys: readonly CachePublicKey[];
+}
+
+/** Where the proxy reports; pino's loggers have this shape. */
+export interface ProxyLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** Time, as an argument; the daemon's clock has this shape. */
+export interface ProxyClock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  after(ms: number, call: () => void): { cancel(): void };
+}
+
+export interface ProxyLimits {
+  /** Until an upstream has answered a narinfo, or the head of a NAR. Milliseconds. */
+  readonly upstreamBudget: number;
+  /** Until `decide` has answered. Milliseconds. */
+  readonly decideBudget: number;
+  /** A NAR's body may pause this long, upstream as well as at the client. Milliseconds. */
+  readonly stall: number;
+  /** Until a client has sent its request's head. Milliseconds. */
+  readonly requestHead: number;
+  /** An undecided or unknown path is asked again after this. Milliseconds. */
+  readonly undecided: number;
+  /** What an upstream said is asked again after this. Milliseconds. */
+  readonly narinfoAge: number;
+  /** Connections of clients at once; more are closed at once. */
+  readonly connections: number;
+  /** Connections to one upstream. */
+  readonly upstreamConnections: number;
+  /** Decompressions at once; more wait. */
+  readonly decoders: number;
+  /** Bytes of a client's request head. */
+  readonly requestHeadBytes: number;
+  /** Bytes of an upstream's narinfo, decompressed. */
+  readonly narinfoBytes: number;
+  /** Bytes of a NAR; a larger one is not served. */
+  readonly narBytes: number;
+  /** Bytes held back at the end of a NAR until its hash is checked: up to this, a wrong NAR is replaced unseen. */
+  readonly heldBytes: number;
+  /** Bytes that each cache in memory may take. */
+  readonly cacheBytes: number;
+  /** Paths that wait to be decided ahead. */
+  readonly aheadQueue: number;
+  /** Paths decided ahead at once. */
+  readonly aheadAtOnce: number;
+  /** An upstream is left alone this long after it failed, doubling up to sixteen times of it. Milliseconds. */
+  readonly breakerRest: number;
+}
+
+export const PROXY_LIMITS: ProxyLimits = {
+  upstreamBudget: 2000,
+  decideBudget: 4000,
+  stall: 30_000,
+  requestHead: 10_000,
+  undecided: 10_000,
+  narinfoAge: 600_000,
+  connections: 512,
+  upstreamConnections: 64,
+  decoders: 16,
+  requestHeadBytes: 8192,
+  narinfoBytes: 1 << 20,
+  narBytes: 2 ** 37,
+  heldBytes: 1 << 16,
+  cacheBytes: 32 << 20,
+  aheadQueue: 10_000,
+  aheadAtOnce: 8,
+  breakerRest: 5000,
+};
+
+export interface ProxyOptions {
+  readonly crypto: Crypto;
+  readonly clock: ProxyClock;
+  readonly log: ProxyLog;
+  readonly decide: DecidePath;
+  /** Changes whenever a held head or the policy changes: until then a decision holds. */
+  readonly generation: () => number;
+  /** The path with this hash part (32 characters), where the logs are mirrored. In light mode there is none. */
+  readonly pathByHashPart?: (hashPart: string) => Promise<string | undefined>;
+  /** In order of preference. */
+  readonly upstreams: readonly UpstreamConfig[];
+  /** Signs every answer. */
+  readonly signingKey: CacheSecretKey;
+  /** `Priority` of `nix-cache-info`; default 30, which clients ask before cache.nixos.org (40). */
+  readonly priority?: number;
+  readonly limits?: Partial<ProxyLimits>;
+  /**
+   * Whether an address other than the upstream's own may be connected to, for absolute URLs and redirects. Default:
+   * public addresses only.
+   */
+  readonly allowAddress?: (address: string) => boolean;
+  /** Programs that decompress; default: those found in `PATH`. `undefined` says there is none. */
+  readonly programs?: { readonly xz: string | undefined; readonly bzip2: string | undefined };
+}

@@ -1,0 +1,111 @@
+/**
+ * Checks a NAR while it streams by: decompresses, counts, hashes. Nothing is kept but what waits to be hashed.
+ *
+ * What was decompressed is hashed one turn later: by then the decompressor, which runs in another thread or process, is at
+ * work on the next piece, so that both go on at the same time.
+ */
+import { equalBytes, type Crypto, type Sha256 } from "@trustix/crypto";
+import { formatNix32Hash, sha256Hash, type SignedFacts } from "@trustix/nix-formats";
+import type { Decoder, OnOutput } from "./decoder.ts";
+import type { Decoders } from "./decoders.ts";
+import type { Compression } from "./nar-name.ts";
+import { SourceError } from "./source-error.ts";
+
+/** What may wait to be hashed; more is hashed at once. */
+const MAX_WAITING = 4 << 20;
+
+export class NarCheck {
+  readonly #facts: SignedFacts;
+  readonly #hash: Sha256;
+  readonly #onPlain: OnOutput | undefined;
+  readonly #deferred: boolean;
+  #decoder: Decoder | undefined;
+  #size = 0;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #scheduled = false;
+
+  private constructor(crypto: Crypto, facts: SignedFacts, deferred: boolean, onPlain: OnOutput | undefined) {
+    this.#facts = facts;
+    this.#hash = crypto.sha256Stream();
+    this.#deferred = deferred;
+    this.#onPlain = onPlain;
+  }
+
+  /** `onPlain` gets the NAR itself while it is checked. */
+  static async open(options: {
+    crypto: Crypto;
+    facts: SignedFacts;
+    compression: Compression;
+    decoders: Decoders;
+    onPlain?: OnOutput;
+  }): Promise<NarCheck> {
+    const { crypto, facts, compression, decoders } = options;
+    const check = new NarCheck(crypto, facts, compression !== "none", options.onPlain);
+    // Plain bytes need no decoder and no promise for each chunk.
+    if (compression !== "none") check.#decoder = await decoders.open(compression, (chunk) => check.#take(chunk));
+    return check;
+  }
+
+  /** A piece of the file. The promise, if there is one, resolves when the next may come; rejects with `SourceError`. */
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    if (this.#decoder === undefined) return this.#take(chunk);
+    const taken = this.#decoder.write(chunk).catch(asMismatch);
+    // Whoever wrote may be busy failing for another reason and not wait for this.
+    taken.catch(() => undefined);
+    return taken;
+  }
+
+  /** Resolves if the whole was the NAR of the facts. Rejects with `SourceError`: `mismatch`. */
+  async finish(): Promise<void> {
+    await this.#decoder?.end().catch(asMismatch);
+    this.#hashWaiting();
+    const { narHash, narSize } = this.#facts;
+    if (this.#size !== narSize) throw new SourceError("mismatch", `the NAR has ${this.#size} bytes, ${narSize} wanted`);
+    const digest = this.#hash.digest();
+    if (equalBytes(digest, narHash)) return;
+    const [came, wanted] = [digest, narHash].map((bytes) => formatNix32Hash(sha256Hash(bytes)));
+    throw new SourceError("mismatch", `the NAR has the hash ${came}, ${wanted} wanted`);
+  }
+
+  /** When nobody wants to know any more. */
+  destroy(): void {
+    this.#decoder?.destroy();
+    this.#waiting = [];
+  }
+
+  #take(chunk: Uint8Array): Promise<void> | undefined {
+    this.#size += chunk.length;
+    if (this.#size > this.#facts.narSize) {
+      throw new SourceError("mismatch", `the NAR has more than ${this.#facts.narSize} bytes`);
+    }
+    if (this.#deferred) this.#defer(chunk);
+    else this.#hash.update(chunk);
+    return this.#onPlain?.(chunk);
+  }
+
+  #defer(chunk: Uint8Array): void {
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes > MAX_WAITING) this.#hashWaiting();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#hashWaiting();
+    });
+  }
+
+  #hashWaiting(): void {
+    for (const chunk of this.#waiting) this.#hash.update(chunk);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+}
+
+/** What does not decompress is not the NAR that was decided on. */
+function asMismatch(cause: unknown): never {
+  if (cause instanceof SourceError) throw cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  throw new SourceError("mismatch", `the file does not decompress: ${why}`, { cause });
+}

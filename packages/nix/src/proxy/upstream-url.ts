@@ -1,0 +1,66 @@
+/**
+ * Where a configured upstream, its narinfo URLs and its redirects lead. The upstream's own host may be anything, since the
+ * user named it; every other host must be public, and never gets the upstream's credentials.
+ */
+import { SourceError } from "./source-error.ts";
+import { literalAddress } from "./public-address.ts";
+
+export interface Target {
+  readonly url: URL;
+  /** The upstream's own host. */
+  readonly own: boolean;
+}
+
+export class UpstreamUrl {
+  /** Without credentials, so that it may stand in logs; ends in `/`. */
+  readonly label: string;
+  /** Value of the `Authorization` header for the own host. */
+  readonly authorization: string | undefined;
+  readonly #base: URL;
+  readonly #allowed: (address: string) => boolean;
+
+  /** Throws `TypeError` for what is no http(s) URL. */
+  constructor(url: string, allowed: (address: string) => boolean) {
+    const base = new URL(url);
+    if (base.protocol !== "http:" && base.protocol !== "https:") {
+      throw new TypeError(`upstream ${base.protocol}//...: http or https wanted`);
+    }
+    if (base.username !== "" || base.password !== "") {
+      const login = `${decodeURIComponent(base.username)}:${decodeURIComponent(base.password)}`;
+      this.authorization = `Basic ${Buffer.from(login).toString("base64")}`;
+    }
+    base.username = "";
+    base.password = "";
+    base.search = "";
+    base.hash = "";
+    if (!base.pathname.endsWith("/")) base.pathname += "/";
+    this.#base = base;
+    this.#allowed = allowed;
+    this.label = base.href;
+  }
+
+  /** What `reference` means, seen from the upstream's root or from `from`. Throws `SourceError`: `forbidden`. */
+  resolve(reference: string, from: URL = this.#base): Target {
+    const forbidden = (why: string) => new SourceError("forbidden", `${this.label} leads to ${why}`);
+    let url: URL;
+    try {
+      url = new URL(reference, from);
+    } catch {
+      throw forbidden("something that is no URL");
+    }
+    if (url.protocol !== "http:" && url.protocol !== "https:") throw forbidden(`a ${url.protocol} URL`);
+    if (url.username !== "" || url.password !== "") throw forbidden("a URL with a user name");
+    url.hash = "";
+    const own = this.#isOwn(url);
+    const literal = literalAddress(url.hostname);
+    if (!own && literal !== undefined && !this.#allowed(literal))
+      throw forbidden(`${literal}, which is no public address`);
+    return { url, own };
+  }
+
+  #isOwn(url: URL): boolean {
+    if (url.host === this.#base.host) return true;
+    // The same machine on the default port of the other scheme; any other port may be another service.
+    return url.hostname === this.#base.hostname && url.port === "";
+  }
+}
