@@ -60,7 +60,7 @@ export function parseName(name: string): string {
 
 /**
  * The header's value for a call of `procedure` (`/package.Service/Method`): UTF-8 bytes, one character per byte, as
- * HTTP programs want header values.
+ * HTTP programs want header values. (Node's HTTP/2 client is the exception: it encodes strings as UTF-8 itself.)
  */
 export function tokenHeader(crypto: Crypto, token: PrivateToken, procedure: string): string {
   const signature = crypto.ed25519Sign(token.seed, signedBytes(token.name, procedure));

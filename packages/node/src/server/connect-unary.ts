@@ -59,27 +59,38 @@ export function serveConnectUnary(
   let code = "canceled";
   response.once("close", () => {
     if (!response.writableFinished) call.fail(rpcError("unavailable", "the caller went away"));
-    call.end(code);
+    gate.leave(call, code);
   });
   // The deadline holds until the answer has left: a caller that does not read keeps the answer in our memory.
   call.onFail = () => {
     if (response.headersSent) response.destroy();
   };
-  const answer = async () => {
-    const body = await call.race(messageBytes(request, limits));
+  const work = async () => {
+    const body = await messageBytes(request, limits);
     const output = await gate.run(call, parseMessage(route, format, body));
-    await sendMessage(request, response, serializeMessage(route, format, output, limits.answerBytes), format);
-    code = "ok";
+    return serializeMessage(route, format, output, limits.answerBytes);
   };
-  answer().catch((thrown: unknown) => {
-    const error = thrown instanceof ConnectError ? thrown : gate.logged(route, toRpcError(thrown));
-    code = codeName(error);
-    if (!request.readableEnded) discardBody(request, limits.messageBytes);
-    sendError(response, error);
-  });
+  call
+    .race(work())
+    .then(
+      (body) => {
+        code = "ok";
+        return sendMessage(request, response, body, format);
+      },
+      (thrown: unknown) => {
+        const error = gate.logged(route, toRpcError(thrown));
+        code = codeName(error);
+        if (!request.readableEnded) discardBody(request, limits.messageBytes);
+        sendError(response, error);
+      },
+    )
+    .catch((error: unknown) => {
+      gate.fault(error, "answer failed");
+      response.destroy();
+    });
 }
 
-async function messageBytes(request: AnyRequest, limits: Limits): Promise<Uint8Array> {
+function messageBytes(request: AnyRequest, limits: Limits): Promise<Uint8Array> {
   const version = request.headers["connect-protocol-version"];
   if (version !== undefined && version !== "1") {
     throw new NodeError("invalid_argument", `Connect-Protocol-Version: ${JSON.stringify(version)} came, "1" wanted`);
@@ -91,8 +102,8 @@ async function messageBytes(request: AnyRequest, limits: Limits): Promise<Uint8A
       Code.Unimplemented,
     );
   }
-  const body = await readBody(request, limits.messageBytes);
-  return encoding === "gzip" ? gunzipBody(body, limits.messageBytes) : body;
+  const body = readBody(request, limits.messageBytes);
+  return encoding === "gzip" ? body.then((bytes) => gunzipBody(bytes, limits.messageBytes)) : body;
 }
 
 function parseMessage(route: Route, format: Format, body: Uint8Array): Message {
@@ -115,23 +126,20 @@ function serializeMessage(route: Route, format: Format, message: Message, maxByt
   return body;
 }
 
-async function sendMessage(
+function sendMessage(
   request: AnyRequest,
   response: AnyResponse,
   body: Uint8Array,
   format: Format,
-): Promise<void> {
-  const headers: Record<string, string | number> = { "content-type": `application/${format}` };
-  let sent = body;
-  if (body.length >= MIN_GZIP_BYTES && offersGzip(one(request.headers["accept-encoding"]))) {
-    const smaller = await compress(body, { level: 1 });
-    if (smaller.length < body.length) {
-      headers["content-encoding"] = "gzip";
-      sent = smaller;
-    }
-  }
-  headers["content-length"] = sent.length;
-  write(response, 200, headers, sent);
+): void | Promise<void> {
+  const contentType = `application/${format}`;
+  const plain = () => write(response, 200, { "content-type": contentType, "content-length": body.length }, body);
+  if (body.length < MIN_GZIP_BYTES || !offersGzip(one(request.headers["accept-encoding"]))) return plain();
+  return compress(body, { level: 1 }).then((smaller) => {
+    if (smaller.length >= body.length) return plain();
+    const headers = { "content-type": contentType, "content-encoding": "gzip", "content-length": smaller.length };
+    write(response, 200, headers, smaller);
+  });
 }
 
 function sendError(response: AnyResponse, error: ConnectError): void {
@@ -140,6 +148,9 @@ function sendError(response: AnyResponse, error: ConnectError): void {
   write(response, codeToHttpStatus(error.code), headers, body);
 }
 
+/** Answers up to this size go out in one write with their headers: as a string Node joins both, as bytes it does not. */
+const ONE_WRITE_BYTES = 4096;
+
 function write(
   response: AnyResponse,
   status: number,
@@ -147,9 +158,11 @@ function write(
   body: Uint8Array,
 ): void {
   if (response.headersSent || response.destroyed) return;
-  // One overload for both: the HTTP/2 answer has the same method.
-  (response as ServerResponse).writeHead(status, headers);
-  (response as ServerResponse).end(body);
+  // One overload for both: the HTTP/2 answer has the same methods.
+  const http1 = response as ServerResponse;
+  http1.writeHead(status, headers);
+  if (body.length > ONE_WRITE_BYTES) http1.end(body);
+  else http1.end(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1"), "latin1");
 }
 
 /** Whether gzip is among the offered encodings and not ruled out by `q=0`. */

@@ -17,11 +17,15 @@ export interface Permissions {
   readonly writes: boolean;
 }
 
+/** How late a deadline may be noticed. */
+const WATCH_MS = 20;
+
 export class Gate {
   readonly metrics: ServerMetrics;
   readonly #parts: ServerParts;
   readonly #log: Logger;
   readonly #open = new Set<Call>();
+  #watching = false;
 
   constructor(parts: ServerParts, log: Logger) {
     this.#parts = parts;
@@ -47,24 +51,37 @@ export class Gate {
     } catch (error) {
       throw this.refused(route, toRpcError(error));
     }
-    const ms = Math.min(timeoutMs ?? limits.callMs, limits.callMs);
-    const call: Call = new Call(route, clock.now(), (code) => {
-      this.#open.delete(call);
-      this.metrics.answered(route.path, code, clock.now() - call.startedAt);
-    });
-    call.armed = clock.after(ms, () => call.fail(rpcError("deadline", `not done within ${ms} ms`)));
+    const call = new Call(route, clock.now(), Math.min(timeoutMs ?? limits.callMs, limits.callMs));
     this.#open.add(call);
+    this.#watch();
     return call;
   }
 
-  /** Runs the call. Rejects with what the caller gets; faults of ours are logged here. */
-  async run(call: Call, request: Message): Promise<Message> {
-    try {
-      checkRequired(call.route.method.input, request);
-      return await call.race(call.route.handle(request, call));
-    } catch (error) {
-      throw this.logged(call.route, toRpcError(error));
-    }
+  /** The answer to a whole request. Rejects with what was thrown: `toRpcError` makes it what the caller gets. */
+  run(call: Call, request: Message): Promise<Message> {
+    checkRequired(call.route.method.input, request);
+    return call.route.handle(request, call);
+  }
+
+  /** The call was answered, with `ok` or an RPC code. To be called once. */
+  leave(call: Call, code: string): void {
+    this.#open.delete(call);
+    this.metrics.answered(call.route.path, code, this.#parts.clock.now() - call.startedAt);
+  }
+
+  /** One timer looks after the deadlines of all calls: a timer for each would cost more than most calls. */
+  #watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    const { clock } = this.#parts;
+    clock.after(WATCH_MS, () => {
+      this.#watching = false;
+      const now = clock.now();
+      for (const call of this.#open) {
+        if (now - call.startedAt >= call.maxMs) call.fail(rpcError("deadline", `not done within ${call.maxMs} ms`));
+      }
+      if (this.#open.size > 0) this.#watch();
+    });
   }
 
   /** Counts and logs a call that was refused before it was let in. */
@@ -117,24 +134,21 @@ export class Gate {
   }
 }
 
-/** One call under way. Ends exactly once, by `end`. */
+/** One call under way. */
 export class Call implements CallContext {
   readonly route: Route;
   readonly startedAt: number;
-  /** The deadline's timer. */
-  armed: { cancel(): void } | undefined;
-  readonly #ended: (code: string) => void;
-  #done = false;
+  readonly maxMs: number;
+  /** Told when the call fails while its answer may be on its way. */
+  onFail: (() => void) | undefined;
   #failure: ConnectError | undefined;
   #controller: AbortController | undefined;
   #reject: ((error: ConnectError) => void) | undefined;
-  /** Told when the call fails while its answer may be on its way. */
-  onFail: (() => void) | undefined;
 
-  constructor(route: Route, startedAt: number, ended: (code: string) => void) {
+  constructor(route: Route, startedAt: number, maxMs: number) {
     this.route = route;
     this.startedAt = startedAt;
-    this.#ended = ended;
+    this.maxMs = maxMs;
   }
 
   /** Made when first asked for: most calls never look, and a controller costs more than a whole GetHead. */
@@ -146,32 +160,21 @@ export class Call implements CallContext {
     return this.#controller.signal;
   }
 
-  /** The call is over for the caller: what is raced rejects, the signal aborts. */
+  /** The call is over for the caller: what is raced rejects, the signal aborts. Only the first reason counts. */
   fail(error: ConnectError): void {
-    if (this.#done || this.#failure !== undefined) return;
+    if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#reject?.(error);
     this.#controller?.abort(error);
     this.onFail?.();
   }
 
-  /** `work`, or the reason why the call failed before it was done. One race at a time. */
+  /** `work`, or the reason why the call failed before it was done. Once a call. */
   race<T>(work: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (this.#failure !== undefined) {
-        work.catch(() => {});
-        return reject(this.#failure);
-      }
       this.#reject = reject;
+      if (this.#failure !== undefined) reject(this.#failure);
       work.then(resolve, reject);
     });
-  }
-
-  /** Answered, with `ok` or an RPC code. */
-  end(code: string): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.armed?.cancel();
-    this.#ended(code);
   }
 }

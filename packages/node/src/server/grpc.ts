@@ -55,11 +55,13 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
     router.rpc(route.method, async (request: Message, context: HandlerContext) => {
       const exchange = context.values.get(EXCHANGE);
       try {
-        const output = await gate.run(exchange.call!, request);
+        const call = exchange.call!;
+        const output = await call.race((async () => gate.run(call, request))());
         exchange.code = "ok";
         return output;
-      } catch (error) {
-        exchange.code = codeName(toRpcError(error));
+      } catch (thrown) {
+        const error = gate.logged(route, toRpcError(thrown));
+        exchange.code = codeName(error);
         throw error;
       }
     });
@@ -71,7 +73,7 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
     response.once("close", () => {
       clearTimeout(timer);
       if (!response.writableFinished) exchange.call?.fail(rpcError("unavailable", "the caller went away"));
-      exchange.call?.end(exchange.code);
+      if (exchange.call !== undefined) gate.leave(exchange.call, exchange.code);
     });
     answer(handlers.get(route.path)!, exchange, request, response).catch((error: unknown) => {
       gate.logged(route, toRpcError(error));

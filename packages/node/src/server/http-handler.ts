@@ -68,7 +68,9 @@ export function httpHandler(parts: ServerParts, gate: Gate, options: ListenerOpt
     // A connection that breaks while we answer is no news, and without listeners it would end the process.
     request.on("error", () => {});
     response.on("error", () => {});
-    const path = (request.url ?? "").split("?", 1)[0]!;
+    const url = request.url ?? "";
+    const query = url.indexOf("?");
+    const path = query < 0 ? url : url.slice(0, query);
     const route = byPath.get(path);
     if (route !== undefined) return serveCall(route, request, response);
     if (path === "/healthz" || (path === "/metrics" && options.metrics)) {

@@ -4,12 +4,6 @@
  */
 export { defaultSocketUrl } from "./default-socket.ts";
 export { inheritedListeners } from "./inherited-sockets.ts";
-export {
-  defaultOptions,
-  isLocal,
-  parseListenAddress,
-  type ListenAddress,
-  type ListenerOptions,
-} from "./listener-options.ts";
+export { defaultOptions, isLocal, type ListenAddress, type ListenerOptions } from "./listener-options.ts";
 export type { PublishedLog, ServerParts } from "./parts.ts";
 export { startServer, type RunningServer } from "./server.ts";

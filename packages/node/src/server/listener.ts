@@ -33,7 +33,7 @@ export async function listen(address: ListenAddress, limits: Limits, events: Lis
   const http1 = http1Server(limits, events.handler);
   const { http2, sessions } = http2Server(limits, events.handler);
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     // Both servers below listen for errors too; this one covers the time before they do.
@@ -45,17 +45,17 @@ export async function listen(address: ListenAddress, limits: Limits, events: Lis
   const url = urlOf(server, address);
   server.on("drop", () => events.dropped(url));
   let closing: Promise<void> | undefined;
-  http1.on("request", (_request, response) => {
-    // A connection whose last answer leaves while we close would otherwise stay open until its idle limit.
-    response.once("close", () => closing && setImmediate(() => http1.closeIdleConnections()));
-  });
   return {
     url,
     close() {
       closing ??= new Promise((resolve) => {
-        server.close(() => resolve());
+        // A connection whose last answer leaves while we close would otherwise stay open until its idle limit.
+        const idle = setInterval(() => http1.closeIdleConnections(), IDLE_CHECK_MS);
+        server.close(() => {
+          clearInterval(idle);
+          resolve();
+        });
         for (const session of sessions) session.close();
-        http1.closeIdleConnections();
         http1.close();
         // Connections that have said nothing yet belong to neither server.
         for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
@@ -69,6 +69,7 @@ export async function listen(address: ListenAddress, limits: Limits, events: Lis
   };
 }
 
+const IDLE_CHECK_MS = 20;
 const PREFACE = Buffer.from("PRI");
 
 /** Calls back once it is clear what the peer speaks, with what was read put back; ends a peer that does not say. */
@@ -108,8 +109,9 @@ function http1Server(limits: Limits, handler: HttpHandler): Http1Server {
   return server;
 }
 
+const HEADERS_TOO_LARGE = "the headers are larger than this server takes";
 const CLIENT_ERRORS: Record<string, readonly [status: string, message: string]> = {
-  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "the headers are larger than this server takes"],
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", HEADERS_TOO_LARGE],
   ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "the request took too long to arrive"],
 };
 
@@ -134,7 +136,13 @@ function http2Server(limits: Limits, handler: HttpHandler): { http2: Http2Server
     },
   });
   const sessions = new Set<ServerHttp2Session>();
-  http2.on("request", handler);
+  http2.on("request", (request, response) => {
+    // The setting above is only advice to the client; this is the limit.
+    if (headerBytes(request.rawHeaders) <= limits.headerBytes) return handler(request, response);
+    response.stream.resume();
+    response.writeHead(431, { "content-type": "application/json" });
+    response.end(JSON.stringify({ code: "invalid_argument", message: HEADERS_TOO_LARGE }));
+  });
   http2.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
@@ -143,6 +151,13 @@ function http2Server(limits: Limits, handler: HttpHandler): { http2: Http2Server
   });
   http2.on("sessionError", () => {});
   return { http2, sessions };
+}
+
+/** As HTTP/2 counts them (RFC 9113 section 6.5.2). */
+function headerBytes(rawHeaders: readonly string[]): number {
+  let bytes = rawHeaders.length * 16;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
 }
 
 async function bind(server: Server, address: ListenAddress): Promise<void> {

@@ -17,6 +17,7 @@ export function readBody(request: AnyRequest, maxBytes: number): Promise<Uint8Ar
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
+    let ended = false;
     const onData = (chunk: Buffer) => {
       length += chunk.length;
       if (length <= maxBytes) chunks.push(chunk);
@@ -26,16 +27,20 @@ export function readBody(request: AnyRequest, maxBytes: number): Promise<Uint8Ar
       }
     };
     request.on("data", onData);
-    request.once("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)));
-    request.once("error", () => reject(brokenOff()));
-    request.once("close", () => reject(brokenOff()));
+    request.once("end", () => {
+      ended = true;
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length));
+    });
+    // An error of the request is followed by this too.
+    request.once("close", () => {
+      if (!ended) reject(brokenOff());
+    });
   });
 }
 
 /** Reads on and forgets, so that the caller can finish sending and read the answer; ends the connection over `maxBytes`. */
 export function discardBody(request: AnyRequest, maxBytes: number): void {
   let length = 0;
-  request.on("error", () => {});
   request.on("data", (chunk: Buffer) => {
     length += chunk.length;
     if (length > maxBytes) request.destroy();

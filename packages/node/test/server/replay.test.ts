@@ -240,7 +240,7 @@ test("there are 96 captures, and every difference names one of them", () => {
 });
 
 // In order: the exchanges submit and flush, and later ones ask for what earlier ones wrote.
-describe("each captured request gets its answer", { sequential: true }, () => {
+describe("each captured request gets its answer", () => {
   for (const capture of captures) {
     if (capture.name === "raw HTTP/2 prior knowledge preface") continue;
     test(`${capture.name}`, async () => {
