@@ -43,6 +43,11 @@ export class FakeNode {
     };
   }
 
+  /** The bytes of a `GetHead` answer. */
+  head(logId: string): Uint8Array {
+    return encode(LogAPI.method.getHead.output, headToWire(this.logs.get(logId)!.head()));
+  }
+
   async #unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     input: MessageInitShape<I>,
@@ -64,7 +69,7 @@ export class FakeNode {
     if (log === undefined) throw this.#error("not_found", `Log with ID '${String(message["LogID"])}' is not published`);
     switch (name) {
       case LogAPI.method.getHead.name:
-        return encode(LogAPI.method.getHead.output, headToWire(log.head()));
+        return this.head(log.info.id);
       case LogAPI.method.getLogConsistencyProof.name:
         return this.#consistency(log.tree, message);
       case LogAPI.method.getMHLogConsistencyProof.name:

@@ -107,13 +107,20 @@ export class FollowedHead {
       growth = await client.checkGrowth(head, held, options);
       if (growth.kind === "consistent" || growth.kind === "contradiction") break;
     }
-    if (growth?.kind !== "consistent") return this.#refuse(growth!);
+    if (growth?.kind !== "consistent") {
+      const verdict = await this.#refuse(growth!);
+      if (verdict.kind !== "unproved") return verdict;
+      const sizes = `its head of size ${head.treeSize} is behind the held ${held.treeSize}`;
+      return { ...verdict, why: `${sizes}, and not shown to fit: ${verdict.why}` };
+    }
     if (this.#olderForms.size >= KNOWN_OLDER) this.#olderForms.clear();
     this.#olderForms.add(id);
     return { kind: "behind" };
   }
 
-  async #refuse(growth: Exclude<GrowthResult, { kind: "consistent" }>): Promise<Verdict> {
+  async #refuse(
+    growth: Exclude<GrowthResult, { kind: "consistent" }>,
+  ): Promise<Extract<Verdict, { kind: "unproved" | "contradiction" }>> {
     if (growth.kind !== "contradiction") {
       return { kind: "unproved", why: growth.why, reached: growth.kind !== "unreachable" };
     }
