@@ -13,9 +13,9 @@ import { fromBinary, fromJsonString, toBinary, toJsonString, type Message } from
 import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { ProtocolError } from "@trustix/protocol";
-import type { Limits } from "../config/limits.ts";
 import { NodeError } from "../errors.ts";
 import type { Call, Gate, Permissions } from "./gate.ts";
+import type { ServerLimits } from "./parts.ts";
 import { discardBody, gunzipBody, readBody, type AnyRequest } from "./read-body.ts";
 import type { Route } from "./route.ts";
 import { codeName, rpcError, toRpcError } from "./rpc-error.ts";
@@ -36,7 +36,7 @@ export function connectFormat(contentType: string | undefined): Format | undefin
 
 export interface ConnectUnary {
   readonly gate: Gate;
-  readonly limits: Limits;
+  readonly limits: ServerLimits;
   readonly permissions: Permissions;
 }
 
@@ -90,7 +90,7 @@ export function serveConnectUnary(
     });
 }
 
-function messageBytes(request: AnyRequest, limits: Limits): Promise<Uint8Array> {
+function messageBytes(request: AnyRequest, limits: ServerLimits): Promise<Uint8Array> {
   const version = request.headers["connect-protocol-version"];
   if (version !== undefined && version !== "1") {
     throw new NodeError("invalid_argument", `Connect-Protocol-Version: ${JSON.stringify(version)} came, "1" wanted`);

@@ -2,7 +2,6 @@
  * The server: listeners, wire protocols, services, limits, tokens, metrics. It serves the parts of the daemon by their
  * interfaces (`model.ts`) and knows none of them.
  */
-export { defaultSocketUrl } from "./default-socket.ts";
 export { inheritedListeners } from "./inherited-sockets.ts";
 export { defaultOptions, isLocal, type ListenAddress, type ListenerOptions } from "./listener-options.ts";
 export type { PublishedLog, ServerParts } from "./parts.ts";

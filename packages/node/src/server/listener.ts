@@ -7,11 +7,11 @@
 import { createServer as createHttp1, type Server as Http1Server } from "node:http";
 import { createServer as createHttp2, type Http2Server, type ServerHttp2Session } from "node:http2";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { Limits } from "../config/limits.ts";
 import { NodeError } from "../errors.ts";
 import { bindUnixSocket } from "./bind-unix-socket.ts";
 import type { HttpHandler } from "./http-handler.ts";
 import type { ListenAddress } from "./listener-options.ts";
+import type { ServerLimits } from "./parts.ts";
 
 export interface Listener {
   /** Where it answers, with the port it got: `http://127.0.0.1:1234`, `unix:///path`. */
@@ -29,7 +29,7 @@ export interface ListenerEvents {
 }
 
 /** Throws `locked`, `permission_denied`, `unavailable`, `not_found` or `bad_config`. */
-export async function listen(address: ListenAddress, limits: Limits, events: ListenerEvents): Promise<Listener> {
+export async function listen(address: ListenAddress, limits: ServerLimits, events: ListenerEvents): Promise<Listener> {
   const http1 = http1Server(limits, events.handler);
   const { http2, sessions } = http2Server(limits, events.handler);
   const sockets = new Set<Socket>();
@@ -92,7 +92,7 @@ function sortByPreface(socket: Socket, maxMs: number, sorted: (isHttp2: boolean)
   socket.on("readable", look);
 }
 
-function http1Server(limits: Limits, handler: HttpHandler): Http1Server {
+function http1Server(limits: ServerLimits, handler: HttpHandler): Http1Server {
   const server = createHttp1({
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headerMs,
@@ -126,7 +126,10 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
-function http2Server(limits: Limits, handler: HttpHandler): { http2: Http2Server; sessions: Set<ServerHttp2Session> } {
+function http2Server(
+  limits: ServerLimits,
+  handler: HttpHandler,
+): { http2: Http2Server; sessions: Set<ServerHttp2Session> } {
   const http2 = createHttp2({
     maxSendHeaderBlockLength: limits.headerBytes,
     settings: {

@@ -1,7 +1,6 @@
 /** What the server serves: the parts of the daemon, as the seams of the node name them. */
 import type { Crypto } from "@trustix/crypto";
 import type { LogId, PublicToken } from "@trustix/protocol";
-import type { Limits } from "../config/limits.ts";
 import type { Clock, Decide, Follower, LogReader, Publisher, Values } from "../model.ts";
 
 /** A log of this node: its readers' side and its one writer. */
@@ -14,7 +13,7 @@ export interface PublishedLog {
 export interface ServerParts {
   readonly crypto: Crypto;
   readonly clock: Clock;
-  readonly limits: Limits;
+  readonly limits: ServerLimits;
   /** Shown by `NodeExt.Status`. */
   readonly version: string;
   readonly published: ReadonlyMap<LogId, PublishedLog>;
@@ -23,4 +22,34 @@ export interface ServerParts {
   readonly decide: Decide;
   /** Who may write, by name. */
   readonly tokens: ReadonlyMap<string, PublicToken>;
+}
+
+/** What the server takes from strangers at most. The configuration's table of limits is one of these. */
+export interface ServerLimits {
+  /** Bytes of a request's body, after decompression. */
+  readonly messageBytes: number;
+  /** Bytes of an answer's body, before compression. */
+  readonly answerBytes: number;
+  /** Bytes of all request headers together. */
+  readonly headerBytes: number;
+  /** Items of one Submit call. */
+  readonly submitItems: number;
+  /** Leaves in one answer. */
+  readonly entries: number;
+  /** Digests in one GetValues call. */
+  readonly values: number;
+  /** Calls being answered at once, over all listeners. */
+  readonly calls: number;
+  /** Open connections of one listener. */
+  readonly connections: number;
+  /** Streams of one HTTP/2 connection. */
+  readonly streams: number;
+  /** Milliseconds for a call, its answer included. */
+  readonly callMs: number;
+  /** Milliseconds until a request's headers are there. */
+  readonly headerMs: number;
+  /** Milliseconds from then until its body is there. */
+  readonly bodyMs: number;
+  /** Milliseconds a connection may be idle between calls. */
+  readonly idleMs: number;
 }

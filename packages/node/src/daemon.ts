@@ -1,0 +1,235 @@
+/**
+ * Puts the daemon together: store, logs with their publishers, follower, decisions, server. Each part is given what it
+ * needs and knows no other; they are opened in the order in which they rely on each other and closed in reverse, also
+ * when opening fails half-way.
+ */
+import { join } from "node:path";
+import { httpTransport } from "@trustix/client";
+import type { Crypto } from "@trustix/crypto";
+import { createSandbox } from "@trustix/decider";
+import type { LogId, PublicToken } from "@trustix/protocol";
+import { openEmbeddedStore, openMemoryStore, StorageError, type Store } from "@trustix/storage";
+import type { Logger } from "pino";
+import { listenerOf, type Config } from "./config/index.ts";
+import { createDecide } from "./decide/index.ts";
+import { NodeError } from "./errors.ts";
+import { openLogReader } from "./logs/log-reader.ts";
+import { MapRoots } from "./logs/map-roots.ts";
+import { PublishedLog as LogInStore } from "./logs/published-log.ts";
+import { registerLogs } from "./logs/register-logs.ts";
+import { openValues } from "./logs/values.ts";
+import type { Clock } from "./model.ts";
+import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
+import { fileHeadMarker } from "./publisher/head-marker.ts";
+import { openPublisher } from "./publisher/publisher.ts";
+import { inheritedListeners, startServer, type ListenerOptions, type PublishedLog } from "./server/index.ts";
+import { openFollower, type FollowerEvent } from "./subscriber/index.ts";
+import { readOrMakeToken, readToken } from "./write-token.ts";
+
+export interface DaemonOptions {
+  /** With keys. */
+  readonly config: Config;
+  /** The folder of the store and of the node's own token. */
+  readonly state: string;
+  /** Addresses that replace the configuration's listeners; empty: none do. */
+  readonly listen: readonly string[];
+  /** Where to listen if neither `listen`, the configuration nor systemd says. */
+  readonly defaultListen: string;
+  /** Milliseconds between polls of a remote, instead of the configuration's. */
+  readonly pollIntervalMs?: number | undefined;
+  /** `TRUSTIX_TOKEN`, `LISTEN_FDS`, `LISTEN_PID`. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly pid: number;
+  readonly version: string;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly randomSeed: () => Uint8Array;
+  readonly log: Logger;
+}
+
+export interface Daemon {
+  /** Where it answers. */
+  readonly urls: readonly string[];
+  /** Answers what is under way and ends within 5 seconds, a flush under way included. */
+  close(): Promise<void>;
+}
+
+/** What to undo, latest first. */
+type Closers = (() => Promise<void>)[];
+
+/** Milliseconds that remotes have, before a log is opened for writing, to show a newer head of it. */
+const OWN_HEADS_MS = 3000;
+
+/** Throws `NodeError`: `bad_config`, `locked`, `corrupt`, `storage`, `permission_denied`, ... */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const closers: Closers = [];
+  const close = async (): Promise<void> => {
+    for (const undo of closers.splice(0).reverse()) await undo();
+  };
+  try {
+    const urls = await open(options, closers);
+    return { urls, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function open(options: DaemonOptions, closers: Closers): Promise<readonly string[]> {
+  const { config, crypto, clock, log } = options;
+  for (const warning of config.warnings) log.warn({ config: config.path }, warning);
+  const listeners = chooseListeners(options);
+  const tokens = await writeTokens(options);
+  const store = await openStore(options);
+  closers.push(() => store.close());
+  const remotes = config.remotes.map((url) => remoteAt(url, config));
+  closers.push(async () => void (await Promise.all(remotes.map((remote) => remote.close()))));
+  const intervalMs = options.pollIntervalMs ?? config.pollIntervalMs;
+  const ownHeads = await watchOwnHeads({
+    crypto,
+    clock,
+    logs: config.publishers.map(({ info }) => info),
+    remotes,
+    intervalMs,
+    timeoutMs: OWN_HEADS_MS,
+  });
+  closers.push(() => ownHeads.close());
+  const published = await openLogs(options, store, ownHeads, closers);
+  const values = openValues(store, crypto);
+  const follower = await openFollower({
+    crypto,
+    store,
+    clock,
+    random: options.random,
+    logs: config.subscribers,
+    remotes,
+    intervalMs,
+    voteTimeoutMs: config.decisionBudgetMs,
+    onEvent: (event) => logEvent(log, event),
+  });
+  closers.push(() => follower.close());
+  const decide = createDecide({
+    crypto,
+    clock,
+    policies: config.deciders,
+    follower,
+    own: [...published.values()].map(({ reader }) => reader),
+    values,
+    sandbox: await openSandbox(config, closers),
+    budgetMs: config.decisionBudgetMs,
+  });
+  const { limits } = config;
+  const parts = { crypto, clock, limits, version: options.version, published, values, follower, decide, tokens };
+  const server = await startServer(parts, listeners, log);
+  closers.push(() => server.close());
+  return server.urls;
+}
+
+/** What was asked for and what systemd hands over; the default only if there is neither. */
+function chooseListeners({ config, listen, defaultListen, env, pid }: DaemonOptions): readonly ListenerOptions[] {
+  const asked = listen.length > 0 ? listen.map((url) => listenerOf(url)) : config.listeners;
+  const chosen = [...asked, ...inheritedListeners(env, pid)];
+  return chosen.length > 0 ? chosen : [listenerOf(defaultListen)];
+}
+
+/** The configured tokens and the one of the node's own user. */
+async function writeTokens({ config, crypto, env, state, randomSeed }: DaemonOptions) {
+  const named = env["TRUSTIX_TOKEN"];
+  const own = named
+    ? await readToken(crypto, named)
+    : await readOrMakeToken(crypto, join(state, "trustix.token"), randomSeed);
+  const tokens = new Map<string, PublicToken>([[own.name, own]]);
+  // A token of the configuration wins over the node's own of the same name: it was put there on purpose.
+  for (const [name, token] of config.writeTokens) tokens.set(name, token);
+  return tokens;
+}
+
+async function openStore({ config, state }: DaemonOptions): Promise<Store> {
+  if (config.storage === "memory") return openMemoryStore();
+  try {
+    return await openEmbeddedStore(join(state, "store"));
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    const code = error.code === "locked" ? "locked" : error.code === "corrupt" ? "corrupt" : "storage";
+    throw new NodeError(code, error.message, { cause: error });
+  }
+}
+
+function remoteAt(url: string, config: Config) {
+  return httpTransport(url, {
+    ca: config.ca,
+    socketUids: config.socketOwners,
+    maxAnswerBytes: config.limits.answerBytes,
+  });
+}
+
+async function openLogs(
+  options: DaemonOptions,
+  store: Store,
+  ownHeads: OwnHeads,
+  closers: Closers,
+): Promise<ReadonlyMap<LogId, PublishedLog>> {
+  const { config, crypto, clock, log } = options;
+  const { limits, flush, retention, headMarker } = config;
+  const keys = await registerLogs(
+    store,
+    config.publishers.map(({ info }) => info),
+  );
+  const logs = new Map<LogId, PublishedLog>();
+  for (const { info, name, keys: pair } of config.publishers) {
+    if (pair === undefined) throw new NodeError("bad_config", `log ${name}: the configuration was read without keys`);
+    const inStore = new LogInStore(info, keys.get(info.id)!);
+    const publisher = await openPublisher({
+      store,
+      crypto,
+      clock,
+      published: inStore,
+      seed: pair.seed,
+      // A log in memory begins anew with every process, so a marker of the last one would stop it.
+      marker: config.storage === "memory" || headMarker === undefined ? undefined : fileHeadMarker(headMarker, info.id),
+      newestElsewhere: async () => ownHeads.newest(info.id),
+      onFault: (error) => log.error({ log: name, err: error }, "flush failed"),
+      limits: {
+        flushEveryMs: flush.intervalMs,
+        flushAtItems: flush.items,
+        maxWaitingItems: limits.waitingItems,
+        maxValueBytes: limits.valueBytes,
+        retainMs: retention.maxAgeMs,
+        retainHeads: retention.heads,
+      },
+    });
+    closers.push(() => publisher.close());
+    const { stopped } = publisher.status();
+    if (stopped !== undefined) log.error({ log: name, id: info.id }, `nothing is signed: ${stopped}`);
+    const roots = new MapRoots(store, inStore);
+    const reader = openLogReader({ reads: store, crypto, published: inStore, roots, maxRange: limits.entries });
+    logs.set(info.id, { name, reader, publisher });
+  }
+  return logs;
+}
+
+/** A thread of its own, so only if a rule needs it. */
+async function openSandbox(config: Config, closers: Closers) {
+  const needed = config.deciders.some(({ rules }) => rules.some((rule) => rule.engine === "javascript"));
+  if (!needed) return undefined;
+  const sandbox = await createSandbox();
+  closers.push(() => sandbox.close());
+  return sandbox;
+}
+
+function logEvent(log: Logger, event: FollowerEvent): void {
+  const about = { log: event.logId, remote: event.remote };
+  switch (event.kind) {
+    case "taken":
+      return log.info({ ...about, treeSize: event.head.treeSize }, "head taken");
+    case "unreachable":
+      return log.warn({ ...about, why: event.why }, "remote is unreachable");
+    case "refused":
+      return log.error({ ...about, why: event.why }, "head refused");
+    case "contradiction":
+      return log.error({ ...about, why: event.why }, "the log contradicts itself: evidence is kept");
+    case "failed":
+      return log.error({ ...about, why: event.why }, "head could not be stored");
+  }
+}

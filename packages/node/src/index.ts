@@ -1,0 +1,17 @@
+/**
+ * L3. The daemon: publishes logs, follows those of others, decides, answers.
+ *
+ * @example
+ * const config = await loadConfig("trustix.toml", { crypto });
+ * const daemon = await startDaemon({ config, state: "/var/lib/trustix", ... });
+ * process.once("SIGTERM", () => void daemon.close());
+ */
+// For whoever runs it.
+export { startDaemon, type Daemon, type DaemonOptions } from "./daemon.ts";
+export { loadConfig, type Config } from "./config/index.ts";
+export { ERROR_CODES, NodeError, type ErrorCode } from "./errors.ts";
+export type { Clock } from "./model.ts";
+
+// For whoever looks after what it stores.
+export { fsck, type FsckOptions } from "./fsck/fsck.ts";
+export type { LogReport, Problem, ProblemKind, Progress } from "./fsck/report.ts";
