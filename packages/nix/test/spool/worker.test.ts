@@ -45,7 +45,7 @@ async function open(submit: SpoolOptions["submit"], more: Partial<SpoolOptions> 
 const note = (fields: object, message: string) => void said.push(`${message} ${JSON.stringify(fields)}`);
 const put = (name: string, text: string | Uint8Array) => writeFile(join(folder, `${name}.item`), text);
 const waiting = async () => (await readdir(folder)).filter((name) => name.endsWith(".item")).sort();
-const bad = async () => (await readdir(join(folder, "bad")).catch(() => [])).sort();
+const bad = async () => (await readdir(join(folder, "bad")).catch((): string[] => [])).sort();
 
 /** A node that accepts everything, and what it got. */
 function accepting(): { got: Claim[]; calls: number[]; submit: (claims: readonly Claim[]) => Promise<SubmitOutcome> } {
@@ -153,7 +153,11 @@ describe("what cannot be used goes to bad/ with the reason and blocks nobody", (
     { name: "a size of zero", make: () => put("x", itemText().replace("\n696\n", "\n0\n")), says: "narSize" },
     { name: "a folder", make: () => mkdir(join(folder, "x.item")), says: "not a regular file" },
     { name: "a symbolic link", make: () => symlink("/etc/passwd", join(folder, "x.item")), says: "symbolic link" },
-    { name: "a pipe", make: async () => execFileSync("mkfifo", [join(folder, "x.item")]), says: "not a regular file" },
+    {
+      name: "a pipe",
+      make: async () => execFileSync("sh", ["-c", 'mkfifo "$0"', join(folder, "x.item")]),
+      says: "not a regular file",
+    },
     {
       name: "a huge file",
       make: async () => {
