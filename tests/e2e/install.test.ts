@@ -1,5 +1,16 @@
 /** The package as a user installs it: `npm install -g`, then the commands from anywhere, with an older Node in PATH. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -67,13 +78,37 @@ describe("the installed command", () => {
       expect(await run(program, "--version")).toMatchObject({ code: 0 });
   });
 
-  test("the native and the WebAssembly parts are there: a configuration is made and read back", async () => {
-    const state = join(folder, "state");
-    const made = await execute("trustix", ["init", "--help"], {
-      cwd: elsewhere,
-      env: { ...env, XDG_STATE_HOME: state },
-    });
-    expect(made.code).toBe(0);
+  test("a node of one's own: the parts that are not in the bundle are there, native store and decider sandbox", async () => {
+    const [node, runtime] = [join(folder, "node"), join(folder, "run")];
+    mkdirSync(runtime, { mode: 0o700 });
+    const own = { ...env, XDG_RUNTIME_DIR: runtime, TRUSTIX_TOKEN: join(node, "trustix.token") };
+    const trustix = (...args: string[]) => execute("trustix", args, { cwd: elsewhere, env: own });
+    expect(await trustix("init", "--dir", node)).toMatchObject({ code: 0 });
+
+    const config = join(node, "trustix.toml");
+    const first = '[decider.nix.javascript]\nfunction = "(claims) => claims[0].Value"';
+    const text = readFileSync(config, "utf8").replace('"percentage"', '"javascript"');
+    writeFileSync(config, text.replace(/\[decider\.nix\.percentage\]\nminimum = 66/, first));
+
+    const daemon = spawn("trustix", ["daemon", "--config", config, "--state", join(node, "state")], { env: own });
+    let said = "";
+    daemon.stderr.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    const ended = new Promise<number | null>((resolve) => daemon.on("exit", resolve));
+    try {
+      await expect.poll(() => existsSync(join(runtime, "trustix.socket")) || said, { timeout: 10_000 }).toBe(true);
+      expect(await trustix("submit", "--key", "6b", "--value", "76")).toEqual({ code: 0, output: "OK\n" });
+      expect(await trustix("flush")).toMatchObject({ code: 0 });
+      const digest = createHash("sha256").update("v").digest("hex");
+      expect(await trustix("query", "--key", "6b")).toEqual({ code: 0, output: `Output digest: ${digest}\n` });
+      expect(await trustix("decide", "--protocol", "nix", "--key", "6b")).toMatchObject({
+        code: 0,
+        output: expect.stringContaining(`Decided on output digest '${digest}'`),
+      });
+    } finally {
+      daemon.kill("SIGTERM");
+    }
+    expect({ code: await ended, said }).toMatchObject({ code: 0 });
+    expect(await trustix("fsck", "--state", join(node, "state"))).toMatchObject({ code: 0 });
   });
 
   test("the hook never fails a build and starts no Node: without any Node in PATH it still exits with 0", async () => {
