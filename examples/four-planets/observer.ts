@@ -77,10 +77,7 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
       ];
       const daemon = new Program({ name: "the user's daemon", command: TRUSTIX, args, env });
       observer.daemon = daemon;
-      await until("the user's daemon answers", async () => {
-        if (!daemon.running) throw new Error(daemon.said);
-        return calls.status();
-      });
+      await daemon.answers(() => calls.status());
     },
     async startProxy() {
       const flags = ["--privkey", secretKey, "--listen", proxyAddress, "--config", config, "--address", socket];
@@ -91,10 +88,7 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
         env,
       });
       observer.proxy = proxy;
-      await until("the proxy answers", async () => {
-        if (!proxy.running) throw new Error(proxy.said);
-        return (await fetch(`${proxyUrl}/nix-cache-info`)).ok ? true : undefined;
-      });
+      await proxy.answers(async () => ((await fetch(`${proxyUrl}/nix-cache-info`)).ok ? true : undefined));
     },
     async follows(wanted, size) {
       await until(`heads of ${size} entries are followed`, async () => {

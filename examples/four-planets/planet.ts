@@ -18,7 +18,7 @@ import { serveCache } from "./cache-server.ts";
 import type { CacheServer } from "./cache-server.ts";
 import { callsTo } from "./node-calls.ts";
 import type { NodeCalls } from "./node-calls.ts";
-import { Program, until } from "./program.ts";
+import { Program } from "./program.ts";
 import { freePort, programEnvironment, TRUSTIX } from "./programs.ts";
 
 export interface PlanetOptions {
@@ -99,10 +99,7 @@ export async function makePlanet(options: PlanetOptions): Promise<Planet> {
       const args = ["daemon", "--config", config, "--state", state, "--listen", socket, "--listen", url];
       const daemon = new Program({ name: `${name}'s daemon`, command: TRUSTIX, args, env });
       planet.daemon = daemon;
-      await until(`${name}'s daemon answers`, async () => {
-        if (!daemon.running) throw new Error(daemon.said);
-        return calls.status();
-      });
+      await daemon.answers(() => calls.status());
     },
     async offer(paths) {
       if (party === undefined || signing === undefined) throw new Error("offering store paths needs Nix");

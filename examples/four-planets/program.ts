@@ -84,6 +84,15 @@ export class Program {
     }
   }
 
+  /** Resolves once `ask` answers. Rejects with what it said when it ends before that, or in `ms`. */
+  async answers(ask: () => Promise<unknown>, ms = 20_000): Promise<void> {
+    const asked = until(`${this.name} answers`, async () => (this.#over ? true : await ask()), ms);
+    await asked.catch((cause: unknown) => {
+      throw new Error(`${this.name} does not answer:\n${this.#said.slice(-2000)}`, { cause });
+    });
+    if (this.#over) throw new Error(`${this.name} ended at once:\n${this.#said.slice(-2000)}`);
+  }
+
   /** Asks it to end, and makes it end after `ms`; the exit code, `null` if it had to be made. */
   async stop(ms = 8000): Promise<number | null> {
     if (this.#over) return this.#child.exitCode;
