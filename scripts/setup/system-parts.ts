@@ -12,41 +12,49 @@ export interface SystemPart {
   /** What cannot be done without it. */
   readonly neededFor: string;
   /** Is it there, and of the kind we need? */
-  present(): boolean;
+  present(path: string): boolean;
 }
 
 export const SYSTEM_PARTS: readonly SystemPart[] = [
   {
     debian: "nix-bin",
     neededFor: "real Nix: builds, hooks, verified installs",
-    present: () => inPath("nix-store") !== undefined && inPath("nix") !== undefined,
+    present: (path) => inPath("nix-store", path) !== undefined && inPath("nix", path) !== undefined,
   },
   {
     debian: "busybox-static",
     neededFor: "the sandbox of real Nix builds",
-    present: () => {
-      const path = inPath("busybox");
-      return path !== undefined && isStatic(path);
+    present: (path) => {
+      const busybox = inPath("busybox", path);
+      return busybox !== undefined && isStatic(busybox);
     },
   },
-  { debian: "xz-utils", neededFor: "xz-compressed NARs at full speed", present: () => inPath("xz") !== undefined },
+  {
+    debian: "xz-utils",
+    neededFor: "xz-compressed NARs at full speed",
+    present: (path) => inPath("xz", path) !== undefined,
+  },
 ];
 
 const LOCK = ["-o", "DPkg::Lock::Timeout=300"]; // another program may be installing
 
 /** Installs what is missing if it can; returns what is missing still. Says what it does on stderr. */
-export function ensureSystemParts(): readonly SystemPart[] {
-  const missing = SYSTEM_PARTS.filter((part) => !part.present());
-  if (missing.length === 0 || !mayInstall()) return missing;
+export function ensureSystemParts(
+  env: NodeJS.ProcessEnv = process.env,
+  allowed = mayInstall(env),
+): readonly SystemPart[] {
+  const path = env["PATH"] ?? "";
+  const missing = SYSTEM_PARTS.filter((part) => !part.present(path));
+  if (missing.length === 0 || !allowed) return missing;
   const names = missing.map((part) => part.debian);
   process.stderr.write(`trustix: installing the Debian packages ${names.join(", ")} (apt-get, no recommends)\n`);
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const apt = (...args: string[]) => spawnSync("apt-get", [...LOCK, ...args], { env, encoding: "utf8" });
+  const quiet = { ...env, DEBIAN_FRONTEND: "noninteractive" };
+  const apt = (...args: string[]) => spawnSync("apt-get", [...LOCK, ...args], { env: quiet, encoding: "utf8" });
   // The lists may be usable although the update fails (offline, or another update under way): the install tells.
   const update = apt("update", "-qq");
   const install = apt("install", "-y", "-qq", "--no-install-recommends", ...names);
   if (install.status !== 0) process.stderr.write(`${update.stderr}${install.stderr}trustix: apt-get failed\n`);
-  return missing.filter((part) => !part.present());
+  return missing.filter((part) => !part.present(path));
 }
 
 /** One line a part, and the command that installs them all. */
@@ -59,13 +67,14 @@ export function installCommand(parts: readonly SystemPart[]): string {
   return `sudo apt-get install --no-install-recommends ${parts.map((part) => part.debian).join(" ")}`;
 }
 
-function mayInstall(): boolean {
-  const refused = (process.env["TRUSTIX_NO_APT"] ?? "") !== "";
-  return !refused && process.getuid?.() === 0 && existsSync("/etc/debian_version") && inPath("apt-get") !== undefined;
+function mayInstall(env: NodeJS.ProcessEnv): boolean {
+  const refused = (env["TRUSTIX_NO_APT"] ?? "") !== "";
+  const debian = existsSync("/etc/debian_version") && inPath("apt-get", env["PATH"] ?? "") !== undefined;
+  return !refused && debian && process.getuid?.() === 0;
 }
 
 /** The path of the program as the shell would find it. */
-export function inPath(program: string, path = process.env["PATH"] ?? ""): string | undefined {
+export function inPath(program: string, path: string): string | undefined {
   return path
     .split(delimiter)
     .filter((folder) => folder !== "")

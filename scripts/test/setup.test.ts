@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { firstMissing } from "../setup/packages.mjs";
-import { describeMissing, inPath, isStatic, SYSTEM_PARTS } from "../setup/system-parts.ts";
+import { describeMissing, ensureSystemParts, inPath, isStatic, SYSTEM_PARTS } from "../setup/system-parts.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "trustix-setup-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -68,6 +68,61 @@ test("a program is found where the shell would find it, and only if it may be ru
   expect(inPath("tool", path)).toBe(join(folder, "tool"));
   expect(inPath("text", path)).toBeUndefined();
   expect(inPath("other", path)).toBeUndefined();
+});
+
+/** A machine whose apt-get notes how it was called, and installs `programs`. */
+function machine(programs: readonly string[], exit = 0): { env: NodeJS.ProcessEnv; calls: () => string[] } {
+  const bin = mkdtempSync(join(folder, "machine-"));
+  writeFileSync(join(bin, "static"), elf([1]), { mode: 0o755 });
+  const installs = programs.map((program) => `[ "$3" = install ] && /bin/cp ${bin}/static ${bin}/${program}`);
+  const script = [
+    "#!/bin/sh",
+    `echo "$DEBIAN_FRONTEND $@" >> ${bin}/calls`,
+    "echo 'E: no such package' >&2",
+    ...installs,
+    `exit ${exit}`,
+  ];
+  writeFileSync(join(bin, "apt-get"), `${script.join("\n")}\n`, { mode: 0o755 });
+  return { env: { PATH: bin }, calls: () => readFileSync(join(bin, "calls"), "utf8").trimEnd().split("\n") };
+}
+
+describe("missing system parts", () => {
+  let said = "";
+  beforeEach(() => {
+    said = "";
+    vi.spyOn(process.stderr, "write").mockImplementation((text) => (said += String(text)) !== "");
+    return () => vi.restoreAllMocks();
+  });
+
+  test("are installed in one go, after one update, waiting for others who install, without recommends", () => {
+    const { env, calls } = machine(["nix", "nix-store", "busybox", "xz"]);
+    expect(ensureSystemParts(env, true)).toEqual([]);
+    expect(calls()).toEqual([
+      "noninteractive -o DPkg::Lock::Timeout=300 update -qq",
+      "noninteractive -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends nix-bin busybox-static xz-utils",
+    ]);
+    expect(said).toBe(
+      "trustix: installing the Debian packages nix-bin, busybox-static, xz-utils (apt-get, no recommends)\n",
+    );
+
+    said = "";
+    expect(ensureSystemParts(env, true)).toEqual([]);
+    expect(calls()).toHaveLength(2);
+    expect(said).toBe("");
+  });
+
+  test("that cannot be installed are returned, with what apt-get said", () => {
+    const { env } = machine(["xz"], 100);
+    expect(ensureSystemParts(env, true).map(({ debian }) => debian)).toEqual(["nix-bin", "busybox-static"]);
+    expect(said).toContain("E: no such package");
+  });
+
+  test("are only named where nothing may be installed", () => {
+    const { env, calls } = machine(["xz"]);
+    expect(ensureSystemParts({ ...env, TRUSTIX_NO_APT: "1" })).toHaveLength(3);
+    expect(calls).toThrow("ENOENT");
+    expect(said).toBe("");
+  });
 });
 
 test("what is missing is named with its use and one command that installs it all", () => {
