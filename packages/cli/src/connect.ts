@@ -1,5 +1,5 @@
 /** From the command line to a node: address, token, time limit, and the log that is meant. */
-import { open } from "node:fs/promises";
+import { access, constants, open } from "node:fs/promises";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { httpTransport, type RpcTransport } from "@trustix/client";
 import { nodeCrypto } from "@trustix/node-crypto";
@@ -74,24 +74,33 @@ const MAX_TOKEN_FILE = 4096;
 async function readToken({ io }: CommandInput): Promise<PrivateToken | undefined> {
   const { paths, told } = tokenFiles(io);
   for (const path of paths) {
-    const text = await readStart(path).catch((error: NodeJS.ErrnoException) => {
-      if (!told && (error.code === "ENOENT" || error.code === "EACCES" || error.code === "ENOTDIR")) return undefined;
-      throw new CliError(`the token file ${path} cannot be read: ${error.message}`, {
-        hint: "TRUSTIX_TOKEN names a file made by `trustix generate-token`",
-        cause: error,
-      });
-    });
-    if (text === undefined) continue;
-    try {
-      return parsePrivateToken(nodeCrypto(), text);
-    } catch (error) {
-      throw usageError(
-        `the token file ${path}: ${(error as Error).message}`,
-        "`trustix generate-token` makes such a file",
-      );
-    }
+    const readable =
+      told ||
+      (await access(path, constants.R_OK).then(
+        () => true,
+        () => false,
+      ));
+    if (readable) return readTokenFile(path);
   }
   return undefined;
+}
+
+/** The private token in a file. Throws `CliError`. */
+export async function readTokenFile(path: string): Promise<PrivateToken> {
+  const text = await readStart(path).catch((cause: unknown) => {
+    throw new CliError(`the token file ${path} cannot be read: ${(cause as Error).message}`, {
+      hint: "TRUSTIX_TOKEN names a file made by `trustix generate-token`",
+      cause,
+    });
+  });
+  try {
+    return parsePrivateToken(nodeCrypto(), text);
+  } catch (error) {
+    throw usageError(
+      `the token file ${path}: ${(error as Error).message}`,
+      "`trustix generate-token` makes such a file",
+    );
+  }
 }
 
 async function readStart(path: string): Promise<string> {

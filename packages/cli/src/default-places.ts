@@ -22,8 +22,10 @@ function socketCandidates({ env }: Place): string[] {
   ];
 }
 
-/** Where a daemon listens by default: in the first of these folders that exists. */
+/** Where a daemon listens by default: TRUSTIX_RPC, else in the first of these folders that exists. */
 export function defaultListenAddress(place: Place, exists: (path: string) => boolean = existsSync): string {
+  const told = place.env["TRUSTIX_RPC"];
+  if (told) return told;
   const candidates = socketCandidates(place);
   return `unix://${candidates.find((path) => exists(dirname(path))) ?? candidates.at(-1)!}`;
 }

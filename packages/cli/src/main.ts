@@ -18,6 +18,8 @@ export async function main(spec: ProgramSpec): Promise<never> {
       ending.abort(new Error(`ended by ${name}`));
     });
   }
+  // Timers of the commands do not keep the process alive by themselves; the command that waits for them must.
+  setInterval(() => undefined, 2 ** 30);
   const io = processIo(ending.signal);
   let exit: number;
   try {
@@ -95,7 +97,7 @@ function processIo(signal: AbortSignal): Io {
     },
     env: process.env,
     cwd: process.cwd(),
-    uid: process.getuid?.() ?? 0,
+    uid: process.geteuid?.() ?? 0,
     signal,
     terminal: process.stdout.isTTY === true,
     now: () => Date.now(),

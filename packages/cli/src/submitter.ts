@@ -2,21 +2,20 @@
 import type { RpcError } from "@trustix/client";
 import type { Submit } from "@trustix/nix";
 import { LogRPC } from "@trustix/proto";
-import type { CommandInput } from "./command.ts";
-import { findLogId, type Connection } from "./connect.ts";
+import type { Connection } from "./connect.ts";
 
-/** The log is looked up when there is something to submit, so that a node that is down at start is only an outage. */
-export function submitter(input: CommandInput, node: Connection): Submit {
+/** `findLog` is asked when there is something to submit, so that a node that is down at start is only an outage. */
+export function submitter(findLog: () => Promise<string>, call: Connection["call"]): Submit {
   let log: Promise<string> | undefined;
-  return async (claims) => {
-    log ??= findLogId(input, node);
+  return async (claims, signal) => {
+    log ??= findLog();
     const LogID = await log.catch((error: unknown) => {
       log = undefined;
       throw error;
     });
     const Items = claims.map(({ key, value }) => ({ Key: key, Value: value }));
     try {
-      const { Refused } = await node.call(LogRPC.method.submit, { LogID, Items });
+      const { Refused } = await call(LogRPC.method.submit, { LogID, Items }, signal);
       return { state: "accepted", refused: Refused };
     } catch (error) {
       const why = whyNever(error);

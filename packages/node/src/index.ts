@@ -14,4 +14,5 @@ export type { Clock } from "./model.ts";
 
 // For whoever looks after what it stores.
 export { fsck, type FsckOptions } from "./fsck/fsck.ts";
+export { storedLogs } from "./fsck/stored-logs.ts";
 export type { LogReport, Problem, ProblemKind, Progress } from "./fsck/report.ts";

@@ -2,7 +2,7 @@
 import { defaultSpoolFolder, openSpool, publishFilter } from "@trustix/nix";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
-import { withNode } from "../connect.ts";
+import { findLogId, withNode } from "../connect.ts";
 import { stderrLogger } from "../logger.ts";
 import { readNodeConfig } from "../node-config.ts";
 import { submitter } from "../submitter.ts";
@@ -17,7 +17,7 @@ export const run: Action = async (input) => {
     async (node) => {
       const spool = await openSpool({
         folder: defaultSpoolFolder({ ...io.env }, io.uid),
-        submit: submitter(input, node),
+        submit: submitter(() => findLogId(input, node), node.call),
         clock: systemClock,
         log: stderrLogger(io.env),
         filter: publishFilter(config?.publish ?? {}),

@@ -2,7 +2,7 @@
 import { nixRunner, publishFilter, submitClosure } from "@trustix/nix";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
-import { withNode } from "../connect.ts";
+import { findLogId, withNode } from "../connect.ts";
 import { readNodeConfig } from "../node-config.ts";
 import { submitter } from "../submitter.ts";
 import { counted } from "../words.ts";
@@ -15,7 +15,7 @@ export const run: Action = async (input) => {
     (node) =>
       submitClosure({
         paths: input.args,
-        submit: submitter(input, node),
+        submit: submitter(() => findLogId(input, node), node.call),
         nix: nixRunner({ ...io.env }),
         filter: publishFilter(config?.publish ?? {}),
         all: input.on("all"),

@@ -1,0 +1,132 @@
+/** `trustix-nix binary-cache-proxy`: runs the proxy until it is told to end. */
+import { open } from "node:fs/promises";
+import { fromNix32, parsePublicCacheKey, parseSecretCacheKey, type CacheSecretKey } from "@trustix/nix-formats";
+import { createBinaryCacheProxy, type UpstreamConfig } from "@trustix/nix";
+import type { Config } from "@trustix/node";
+import { nodeCrypto } from "@trustix/node-crypto";
+import { NIX } from "@trustix/protocol";
+import { askDecisions } from "../ask-decisions.ts";
+import { CliError, EXIT, usageError } from "../cli-error.ts";
+import type { Action, CommandInput } from "../command.ts";
+import { withNode } from "../connect.ts";
+import { stderrLogger } from "../logger.ts";
+import { readNodeConfig } from "../node-config.ts";
+import { systemClock } from "../system-clock.ts";
+
+/** Milliseconds between two looks at the node's heads; until they change, a decision holds. */
+const LOOK_AT_HEADS = 1000;
+
+export const run: Action = async (input) => {
+  const { io } = input;
+  const address = listenAddress(input);
+  const signingKey = await readSigningKey(input);
+  const config = await readNodeConfig(input);
+  const log = stderrLogger(io.env);
+  return withNode(
+    input,
+    async (node) => {
+      const decisions = askDecisions(node, logNames(config));
+      await decisions.refresh();
+      const upstreams = upstreamsOf(config);
+      if (upstreams.length === 0) log.warn("no upstream is configured, so nothing can be fetched: add [[upstreams]]");
+      const proxy = await createBinaryCacheProxy({
+        crypto: nodeCrypto(),
+        clock: systemClock,
+        log,
+        decide: (path, signal) => decisions.decide(path, signal),
+        generation: () => decisions.generation(),
+        pathByHashPart: (hashPart) => decisions.pathByHashPart(fromNix32(hashPart, 20)),
+        upstreams,
+        signingKey,
+      });
+      const where = await proxy.listen(address);
+      const at = typeof where === "string" ? where : `${where.address}:${where.port}`;
+      log.info(
+        { address: at, key: signingKey.name, upstreams: upstreams.map(({ url }) => withoutSecrets(url)) },
+        "listening",
+      );
+      const looking = setInterval(() => void decisions.refresh(), LOOK_AT_HEADS);
+      await ended(io.signal);
+      clearInterval(looking);
+      await proxy.close(3000);
+      return EXIT.done;
+    },
+    { socketOwners: config?.socketOwners },
+  );
+};
+
+function ended(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+type ListenAddress = { host: string; port: number } | { path: string } | { fd: number };
+
+/** `--listen`, else a socket that systemd hands over, else the loopback: the answers are for this machine. */
+function listenAddress(input: CommandInput): ListenAddress {
+  const text = input.text("listen");
+  if (text === undefined) {
+    const inherited = input.io.env["LISTEN_PID"] === String(process.pid) && Number(input.io.env["LISTEN_FDS"]) > 0;
+    return inherited ? { fd: 3 } : { host: "127.0.0.1", port: 8080 };
+  }
+  if (text.startsWith("unix:///")) return { path: text.slice("unix://".length) };
+  const url = URL.parse(text.startsWith("http://") ? text : `http://${text}`);
+  // A host's name without a port would mean 80, which nobody means.
+  const plain =
+    url !== null && /:\d+\/?$/.test(text) && url.pathname === "/" && url.search === "" && url.username === "";
+  if (!plain)
+    throw usageError(`--listen: ${JSON.stringify(text)} came, host:port, http://host:port or unix:///path wanted`);
+  // The URL parser drops the default port.
+  return { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? 80 : Number(url.port) };
+}
+
+async function readSigningKey(input: CommandInput): Promise<CacheSecretKey> {
+  const path = input.needed("privkey");
+  let text: string;
+  try {
+    const file = await open(path, "r");
+    try {
+      if (((await file.stat()).mode & 0o077) !== 0)
+        input.io.note(`trustix: warning: ${path} may be read by others: chmod 600 it`);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
+      text = buffer.toString("latin1", 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw new CliError(`the signing key ${path} cannot be read: ${(cause as Error).message}`, {
+      hint: `nix-store --generate-binary-cache-key my-proxy-1 ${path} ${path}.pub`,
+      cause,
+    });
+  }
+  return parseSecretCacheKey(nodeCrypto(), text);
+}
+
+function logNames(config: Config | undefined): Map<string, string> {
+  const logs = config === undefined ? [] : [...config.publishers, ...config.subscribers];
+  return new Map(logs.map(({ info, name }) => [info.id, name]));
+}
+
+/** `[[upstreams]]` first, then the caches that the logs name, each once: from the local configuration only. */
+export function upstreamsOf(config: Config | undefined): UpstreamConfig[] {
+  if (config === undefined) return [];
+  const configured = config.upstreams.map(({ url, publicKeys }) => ({
+    url,
+    publicKeys: publicKeys.map(parsePublicCacheKey),
+  }));
+  const seen = new Set(configured.map(({ url }) => url));
+  for (const { info } of [...config.publishers, ...config.subscribers]) {
+    const url = info.meta["upstream"]?.replace(/\/+$/, "");
+    if (info.protocol.id !== NIX.id || url === undefined || seen.has(url) || !/^https?:\/\//.test(url)) continue;
+    seen.add(url);
+    configured.push({ url, publicKeys: [] });
+  }
+  return configured;
+}
+
+function withoutSecrets(url: string): string {
+  const parsed = URL.parse(url);
+  return parsed === null ? "" : `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
+}
