@@ -1,11 +1,10 @@
 /**
- * A small whole log in memory, for tests of those who read logs: real trees, real proofs, real signatures, and knobs
- * to behave like the existing program's server or like a liar. The map is computed from scratch each time, so it is
- * also a second implementation of it.
+ * A small whole log in memory, for tests of those who read logs: real trees, real proofs, real signatures, and
+ * liar's heads on demand. Its map is the definition written down, so it is also a second implementation of it.
  */
 import type { Crypto } from "@trustix/crypto";
 import { compareBytes, concatBytes, equalBytes, toHex, utf8 } from "@trustix/crypto";
-import { LogTree, consistencyProof, drive, leafHash } from "@trustix/merkle";
+import { LogTree, auditProof, consistencyProof, drive, leafHash } from "@trustix/merkle";
 import type { MapProof, ReadAnswer, ReadRequest } from "@trustix/merkle";
 import type { Hash, LogHead, LogInfo, Protocol } from "@trustix/protocol";
 import { TEST, logIdOf, logLeafDigest, mapEntryBytes, mapPath, mapValueHash, signHead } from "@trustix/protocol";
@@ -25,6 +24,13 @@ export interface FakeEntry {
 interface MapLeaf {
   readonly path: Hash;
   readonly valueHash: Hash;
+}
+
+/** The map of the first `size` entries; hashes by range of leaves and depth. */
+interface MapAt {
+  readonly size: number;
+  readonly leaves: readonly MapLeaf[];
+  readonly hashes: Map<string, Hash>;
 }
 
 /** An RFC 6962 tree with its tiles. */
@@ -52,6 +58,10 @@ export class FakeTree {
     return drive(consistencyProof(this.#crypto, PREFIX, first, second), (request) => this.#answer(request));
   }
 
+  audit(index: number, size: number): Hash[] {
+    return drive(auditProof(this.#crypto, PREFIX, index, size), (request) => this.#answer(request));
+  }
+
   #answer(request: ReadRequest): ReadAnswer {
     return request.kind === "get" ? request.keys.map((key) => this.#records.get(toHex(key))) : [];
   }
@@ -65,6 +75,8 @@ export class FakeLog {
   readonly heads: LogHead[] = [];
   readonly #crypto: Crypto;
   readonly #seed: Uint8Array;
+  /** The map as last asked for. */
+  #map: MapAt | undefined;
 
   /** `name` makes the key: equal names are one log. The empty log is signed at once. */
   constructor(crypto: Crypto, name: string, protocol: Protocol = TEST) {
@@ -115,7 +127,8 @@ export class FakeLog {
   }
 
   mapRoot(size: number): Hash {
-    return this.#subtree(this.#mapLeaves(size), 0);
+    const map = this.#mapAt(size);
+    return this.#subtree(map, 0, map.leaves.length, 0);
   }
 
   /** How many entries the map had at this root. */
@@ -130,19 +143,20 @@ export class FakeLog {
   /** Proof of presence or absence among the first `size` entries. */
   mapProof(key: Uint8Array, size: number): MapProof {
     const path = mapPath(this.#crypto, key);
-    let leaves = this.#mapLeaves(size);
+    const map = this.#mapAt(size);
+    let [from, to] = [0, map.leaves.length];
     const downwards: Hash[] = [];
-    while (leaves.length > 1) {
+    while (to - from > 1) {
       const depth = downwards.length;
-      const [zeros, ones] = split(leaves, depth);
+      const middle = firstOne(map.leaves, from, to, depth);
       const right = bitAt(path, depth);
-      downwards.push(this.#subtree(right ? zeros : ones, depth + 1));
-      leaves = right ? ones : zeros;
+      downwards.push(right ? this.#subtree(map, from, middle, depth + 1) : this.#subtree(map, middle, to, depth + 1));
+      [from, to] = right ? [middle, to] : [from, middle];
     }
     const sides = downwards.reverse();
     const bitMask = new Uint8Array(Math.ceil(sides.length / 8));
     for (const [i, side] of sides.entries()) if (equalBytes(side, ZERO)) bitMask[i >> 3]! |= 128 >> (i & 7);
-    const other = leaves[0];
+    const other = from < to ? map.leaves[from] : undefined;
     return {
       sideNodes: sides.filter((side) => !equalBytes(side, ZERO)),
       numSideNodes: sides.length,
@@ -154,28 +168,44 @@ export class FakeLog {
     };
   }
 
-  #mapLeaves(size: number): MapLeaf[] {
-    return this.entries
+  #mapAt(size: number): MapAt {
+    if (this.#map?.size === size) return this.#map;
+    const leaves = this.entries
       .slice(0, size)
       .map(({ key, entryBytes }) => ({
         path: mapPath(this.#crypto, key),
         valueHash: mapValueHash(this.#crypto, entryBytes),
       }))
       .sort((a, b) => compareBytes(a.path, b.path));
+    this.#map = { size, leaves, hashes: new Map() };
+    return this.#map;
   }
 
-  #subtree(leaves: readonly MapLeaf[], depth: number): Hash {
-    const [only] = leaves;
-    if (only === undefined) return ZERO;
-    if (leaves.length === 1) return this.#crypto.sha256(concatBytes(Uint8Array.of(0), only.path, only.valueHash));
-    const [zeros, ones] = split(leaves, depth);
-    const [left, right] = [this.#subtree(zeros, depth + 1), this.#subtree(ones, depth + 1)];
-    return this.#crypto.sha256(concatBytes(Uint8Array.of(1), left, right));
+  /** The hash over the sorted leaves `from` to `to`, which share `depth` bits. */
+  #subtree(map: MapAt, from: number, to: number, depth: number): Hash {
+    if (from === to) return ZERO;
+    const id = `${from} ${to} ${depth}`;
+    let hash = map.hashes.get(id);
+    if (hash === undefined) {
+      const { path, valueHash } = map.leaves[from]!;
+      if (to - from === 1) {
+        hash = this.#crypto.sha256(concatBytes(Uint8Array.of(0), path, valueHash));
+      } else {
+        const middle = firstOne(map.leaves, from, to, depth);
+        const [left, right] = [this.#subtree(map, from, middle, depth + 1), this.#subtree(map, middle, to, depth + 1)];
+        hash = this.#crypto.sha256(concatBytes(Uint8Array.of(1), left, right));
+      }
+      map.hashes.set(id, hash);
+    }
+    return hash;
   }
 }
 
-function split(leaves: readonly MapLeaf[], depth: number): [MapLeaf[], MapLeaf[]] {
-  return [leaves.filter(({ path }) => !bitAt(path, depth)), leaves.filter(({ path }) => bitAt(path, depth))];
+/** Where the leaves begin whose bit at `depth` is 1. */
+function firstOne(leaves: readonly MapLeaf[], from: number, to: number, depth: number): number {
+  let middle = from;
+  while (middle < to && !bitAt(leaves[middle]!.path, depth)) middle++;
+  return middle;
 }
 
 function bitAt(path: Hash, depth: number): boolean {

@@ -6,3 +6,4 @@ export { captureNumber, loadCaptures, startCannedServer, type CannedServer, type
 export { FakeClock } from "./fake-clock.ts";
 export { FakeLog, FakeTree, type FakeEntry } from "./fake-log.ts";
 export { FakeNode, type Tamper } from "./fake-node.ts";
+export { FakeReader } from "./fake-reader.ts";

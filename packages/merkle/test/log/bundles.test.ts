@@ -45,9 +45,9 @@ test.each([
   ["half a length", "00"],
   ["a length past the end", `0100${"00".repeat(35)}`],
   ["an entry too short for a digest", `0020${"00".repeat(32)}`],
-  ["no colon before the digest", `0022${"61"}00${"00".repeat(32)}`],
-  ["a byte left over", `0021${"3a"}${"00".repeat(32)}00`],
-  ["257 entries", `0021${"3a"}${"00".repeat(32)}`.repeat(257)],
+  ["no colon before the digest", `00226100${"00".repeat(32)}`],
+  ["a byte left over", `00213a${"00".repeat(32)}00`],
+  ["257 entries", `00213a${"00".repeat(32)}`.repeat(257)],
 ])("%s is not a bundle", (_, hex) => {
   expect(() => decodeBundle(fromHex(hex))).toThrow(LogTreeError);
 });

@@ -5,6 +5,9 @@
 import type { LogId, LogHead, Vote } from "@trustix/protocol";
 import type { Clock, Follower, LogReader } from "../model.ts";
 
+/** A reason of ours: making the default one, an error with its stack, is the dearest part of an abort. */
+const OVER = "the budget is over";
+
 export interface Voters {
   readonly ids: readonly LogId[];
   /** Logs of this node vote without the network. */
@@ -39,7 +42,7 @@ export async function gatherVotes(
     else signal.addEventListener("abort", end);
     all.then(end, end);
   });
-  stop.abort();
+  if (votes.size < voters.ids.length) stop.abort(OVER);
   const late = signal.aborted ? "the decision was given up" : `no answer within ${limits.budgetMs} ms`;
   return voters.ids.map(
     (logId) => votes.get(logId) ?? { logId, outcome: "unreachable", digest: undefined, reason: late },

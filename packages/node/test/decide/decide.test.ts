@@ -3,12 +3,12 @@ import { utf8 } from "@trustix/crypto";
 import type { Rule } from "@trustix/decider";
 import { TEST } from "@trustix/protocol";
 import type { LogHead } from "@trustix/protocol";
-import { FakeClock, FakeLog, FakeNode } from "@trustix/testkit";
+import { FakeClock, FakeLog, FakeNode, FakeReader } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { createDecide } from "../../src/decide/index.ts";
 import type { DecideOptions } from "../../src/decide/index.ts";
 import { NodeError } from "../../src/errors.ts";
-import type { DecideReport, LogReader, MapValue, Values } from "../../src/model.ts";
+import type { DecideReport, Values } from "../../src/model.ts";
 import { crypto, follow } from "../subscriber/network.ts";
 import type { Network } from "../subscriber/network.ts";
 
@@ -19,28 +19,14 @@ const unused = (): never => {
   throw new Error("a decision does not ask for this");
 };
 
-/** A published log of this node, as far as a decision reads it. */
-function reader(log: FakeLog, state: { broken?: boolean } = {}): LogReader {
-  return {
-    info: log.info,
-    async head(): Promise<LogHead> {
-      if (state.broken === true) throw new NodeError("storage", "disk gone");
-      return log.head();
-    },
-    async mapValue(key, mapRoot): Promise<MapValue> {
-      const size = log.sizeAt(mapRoot)!;
-      const found = log.find(key, size);
-      const entry = found && { digest: found.digest, index: log.entries.indexOf(found) };
-      return { entry, proof: log.mapProof(key, size) };
-    },
-    consistencyProof: unused,
-    auditProof: unused,
-    entries: unused,
-    mhConsistencyProof: unused,
-    mhAuditProof: unused,
-    mhEntries: unused,
-    keyByHashPart: unused,
-  };
+/** A published log of this node that can lose its disk. */
+class OwnReader extends FakeReader {
+  broken = false;
+
+  override async head(): Promise<LogHead> {
+    if (this.broken) throw new NodeError("storage", "disk gone");
+    return super.head();
+  }
 }
 
 const NO_VALUES: Values = { getMany: (digests) => Promise.resolve(digests.map(() => undefined)) };
@@ -150,7 +136,7 @@ test("a log caught lying counts in N and claims nothing", async () => {
 test("this node's own log votes without the network, and one that cannot be read is unverifiable", async () => {
   const own = new FakeLog(crypto, "own");
   own.publish(["tool", "good"]);
-  const state = { broken: false };
+  const reader = new OwnReader(own);
   const follower = { vote: unused, value: unused, revision: () => 0 };
   const decide = createDecide({
     crypto,
@@ -163,14 +149,14 @@ test("this node's own log votes without the network, and one that cannot be read
       },
     ],
     follower,
-    own: [reader(own, state)],
+    own: [reader],
     values: { getMany: () => Promise.resolve([utf8("good")]) },
     sandbox: undefined,
   });
   const ask = (key: string): Promise<DecideReport> => decide.decide(TEST.id, utf8(key), new AbortController().signal);
   expect((await ask("tool")).decision).toMatchObject({ value: utf8("good"), confidence: 100 });
   expect((await ask("other")).votes[0]!.outcome).toBe("absent");
-  state.broken = true;
+  reader.broken = true;
   expect((await ask("tool")).votes[0]).toMatchObject({
     outcome: "unverifiable",
     reason: "this node cannot read its own log: disk gone",

@@ -1,0 +1,140 @@
+/**
+ * Decisions over remotes on loopback: real servers in a process of their own, real HTTP, proofs checked, the value
+ * fetched. Each decision is of a key not asked before, so nothing comes out of a cache.
+ */
+import { fork } from "node:child_process";
+import { utf8 } from "@trustix/crypto";
+import { httpTransport } from "@trustix/client";
+import { nodeCrypto } from "@trustix/node-crypto";
+import { TEST, type LogId } from "@trustix/protocol";
+import { openMemoryStore } from "@trustix/storage";
+import { FakeLog, FakeReader } from "@trustix/testkit";
+import { pino } from "pino";
+import { DEFAULT_LIMITS } from "../packages/node/src/config/limits.ts";
+import { createDecide } from "../packages/node/src/decide/index.ts";
+import type { Clock, Publisher } from "../packages/node/src/model.ts";
+import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
+import { openFollower } from "../packages/node/src/subscriber/index.ts";
+import { median, report } from "./figure.ts";
+
+const NAMES = ["mercury", "venus", "saturn", "mars", "jupiter"];
+const KEYS = 1_000;
+const ROUNDS = 5;
+
+const crypto = nodeCrypto();
+const clock: Clock = {
+  now: () => Date.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms).unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+const unused = (): never => {
+  throw new Error("not part of this bench");
+};
+
+function makeLog(name: string): FakeLog {
+  const log = new FakeLog(crypto, name);
+  log.publish(...Array.from({ length: KEYS }, (_, i) => [`key ${i}`, `value ${i}`] as const));
+  return log;
+}
+
+/** The child: a server for each log. */
+async function serve(): Promise<void> {
+  const urls: string[] = [];
+  for (const name of NAMES) {
+    const log = makeLog(name);
+    const reader = new FakeReader(log);
+    // Proofs are made before, so that only serving them is measured.
+    for (const { key } of log.entries) await reader.mapValue(key, log.head().mapRoot);
+    const values = new Map(log.entries.map(({ digest, value }) => [Buffer.from(digest).toString("hex"), value]));
+    const publisher: Publisher = {
+      info: log.info,
+      submit: unused,
+      flush: unused,
+      refused: unused,
+      status: unused,
+      close: unused,
+    };
+    const parts = {
+      crypto,
+      clock,
+      limits: DEFAULT_LIMITS,
+      version: "bench",
+      published: new Map([[log.info.id, { name, reader, publisher }]]),
+      values: {
+        getMany: async (digests: readonly Uint8Array[]) =>
+          digests.map((digest) => values.get(Buffer.from(digest).toString("hex"))),
+      },
+      follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
+      decide: { decide: unused },
+      tokens: new Map(),
+    };
+    const address = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
+    const server = await startServer(parts, [defaultOptions(address)], pino({ level: "silent" }));
+    urls.push(server.urls[0]!);
+  }
+  process.send!(urls);
+  process.on("disconnect", () => process.exit());
+}
+
+async function measure(urls: readonly string[], count: number, callers: number): Promise<number> {
+  const logs = NAMES.slice(0, count).map(makeLog);
+  const voters = logs.map(({ info }, i) => ({ logId: info.id as LogId, name: NAMES[i]! }));
+  const follower = await openFollower({
+    crypto,
+    store: openMemoryStore(),
+    clock,
+    random: () => 0.5,
+    logs: logs.map(({ info }, i) => ({ info, name: NAMES[i]! })),
+    remotes: urls.slice(0, count).map((url) => httpTransport(url)),
+  });
+  await follower.pollNow();
+  const rates: number[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const decide = createDecide({
+      crypto,
+      clock,
+      policies: [{ protocol: TEST, rules: [{ engine: "quorum", threshold: count, voters: undefined }], voters }],
+      follower,
+      own: [],
+      values: { getMany: async (digests) => digests.map(() => undefined) },
+      sandbox: undefined,
+    });
+    let next = 0;
+    const caller = async (): Promise<void> => {
+      while (next < KEYS) {
+        const answer = await decide.decide("test", utf8(`key ${next++}`), new AbortController().signal);
+        if (answer.decision?.confidence !== 100) throw new Error(`undecided: ${answer.reason}`);
+      }
+    };
+    const started = performance.now();
+    await Promise.all(Array.from({ length: callers }, caller));
+    // The first round warms up connections and the compiler.
+    if (round > 0) rates.push(KEYS / ((performance.now() - started) / 1000));
+  }
+  await follower.close();
+  return median(rates);
+}
+
+if (process.send !== undefined) {
+  await serve();
+} else {
+  const child = fork(new URL(import.meta.url));
+  const urls = await new Promise<string[]>((resolve) => child.once("message", (sent) => resolve(sent as string[])));
+  for (const [count, callers] of [
+    [1, 1],
+    [5, 1],
+    [5, 4],
+  ] as const) {
+    report({
+      name: `decide, light, ${count} remote${count === 1 ? "" : "s"}, ${callers} caller${callers === 1 ? "" : "s"}`,
+      value: await measure(urls, count, callers),
+      unit: "decisions/s",
+      better: "more",
+      ...(count === 5 && callers === 1 && { target: 700 }),
+      how: `${KEYS} keys not asked before over real servers in one other process, value fetched, median of ${ROUNDS}`,
+    });
+  }
+  child.disconnect();
+}
