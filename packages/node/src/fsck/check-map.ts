@@ -4,28 +4,31 @@
  * time.
  */
 import { equalBytes, toHex } from "@trustix/crypto";
-import { MapError, type MapVersion, type Needs, SparseMap, checkBuckets, checkPages } from "@trustix/merkle";
+import { type Needs, SparseMap, SparseMapError } from "@trustix/merkle";
 import { mapEntryBytes, mapPath, mapValueHash } from "@trustix/protocol";
 import { type StoredHead, mapHeadIndexOf } from "../logs/head-record.ts";
+import { rangeOf } from "../logs/keys.ts";
 import { resolveNeeds } from "../logs/resolve-needs.ts";
 import { storedHeads } from "./check-heads.ts";
 import type { Check } from "./fsck.ts";
 import { type Leaf, type Subtree, joinSubtrees, leafHashOf, subtreeOf } from "./map-root.ts";
 import { storedEntries } from "./stored-entries.ts";
 
+const BUCKET_KIND = 0x62;
+const BUCKET_LEAF_BYTES = 70;
 /** Leaves held at once, about 250 bytes each. */
 const LEAVES_AT_ONCE = 1 << 18;
 
-export async function checkMap(check: Check, newest: StoredHead | undefined): Promise<void> {
-  if (!newest) return;
+/** Returns the map at the newest head, `undefined` when there is none or it cannot be opened. */
+export async function checkMap(check: Check, newest: StoredHead | undefined): Promise<SparseMap | undefined> {
+  if (!newest) return undefined;
   await checkRoot(check, newest);
-  const { problems } = await resolveNeeds(
-    checkBuckets(check.crypto, check.keys.map, newest.map, () => {}),
-    check.reads,
-  );
-  for (const problem of problems) check.findings.add("wrong", `map: ${problem}`);
-  await checkLookups(check, newest);
-  await checkVersions(check);
+  const map = await readingMap(check, "newest head", () => SparseMap.open(check.crypto, check.keys.map, newest.map));
+  if (!map) return undefined;
+  await checkLookups(check, map, newest);
+  await checkBucketBytes(check, newest);
+  await checkVersions(check, map);
+  return map;
 }
 
 async function checkRoot(check: Check, newest: StoredHead): Promise<void> {
@@ -62,11 +65,9 @@ function topBits(path: Uint8Array, bits: number): number {
   return bits === 0 ? 0 : (((path[0]! << 24) | (path[1]! << 16) | (path[2]! << 8) | path[3]!) >>> 0) >>> (32 - bits);
 }
 
-/** The map leads from each key to its entry. */
-async function checkLookups(check: Check, newest: StoredHead): Promise<void> {
-  const { crypto, findings, keys } = check;
-  const map = await readingMap(check, "newest head", () => SparseMap.open(crypto, keys.map, newest.map));
-  if (!map) return;
+/** The map leads from each key to its entry. On the way it holds every bucket against the hashes above it. */
+async function checkLookups(check: Check, map: SparseMap, newest: StoredHead): Promise<void> {
+  const { crypto, findings } = check;
   for await (const { first, entries } of storedEntries(check, false)) {
     const paths = entries.map(({ key }) => mapPath(crypto, key));
     const what = `entries ${first} to ${first + entries.length - 1}`;
@@ -78,28 +79,31 @@ async function checkLookups(check: Check, newest: StoredHead): Promise<void> {
   }
 }
 
-/** Every retained head can be proved: its pages are there, and so are those that it will give up. */
-async function checkVersions(check: Check): Promise<void> {
-  const { crypto, reads, keys, findings } = check;
-  const empty = await resolveNeeds(SparseMap.open(crypto, keys.map, undefined), reads);
-  let isOldest = true;
-  for await (const { head, map } of storedHeads({ ...check, findings: findings.muted() })) {
-    const where = `head ${mapHeadIndexOf(head)}`;
-    for (const problem of await resolveNeeds(checkPages(crypto, keys.map, map), reads))
-      findings.add("wrong", `${where}: map: ${problem}`);
-    if (!isOldest) await checkReplaced(check, empty, map, where);
-    isOldest = false;
-    check.progress("map versions", mapHeadIndexOf(head), head.mhTreeSize);
-  }
+/** Every entry was found in a bucket; so buckets that nothing leads to show in the sum. */
+async function checkBucketBytes({ reads, keys, findings }: Check, newest: StoredHead): Promise<void> {
+  const { from, to } = rangeOf(Uint8Array.of(...keys.map, BUCKET_KIND));
+  let bytes = 0;
+  for await (const [, value] of reads.range(from, to)) bytes += value.length;
+  const wanted = newest.head.treeSize * BUCKET_LEAF_BYTES;
+  if (bytes > wanted) findings.add("surplus", `the map's buckets have ${bytes} bytes, the entries make ${wanted}`);
 }
 
-/** The pages that a version replaced belong to the version before it, which is retained. */
-async function checkReplaced(check: Check, map: SparseMap, at: MapVersion, where: string): Promise<void> {
-  const before = { ...at, version: at.version - 1 };
-  const removals = await readingMap(check, where, () => map.retire(before));
-  const stored = await check.reads.getMany((removals ?? []).map(([key]) => key));
-  for (const [i, value] of stored.entries())
-    if (!value) check.findings.add("missing", `${where}: map page ${toHex(removals![i]![0])}, which it replaced`);
+/** Every retained head can be proved: all its pages are there, and so are those that it will give up. */
+async function checkVersions(check: Check, map: SparseMap): Promise<void> {
+  const { crypto, keys, reads, findings } = check;
+  const newest = map.at?.version;
+  for await (const { head, map: at } of storedHeads({ ...check, findings: findings.muted() })) {
+    const where = `head ${mapHeadIndexOf(head)}`;
+    await readingMap(check, where, () => SparseMap.open(crypto, keys.map, at));
+    const probe = crypto.sha256(at.root);
+    await readingMap(check, where, () => map.prove(probe, at));
+    check.progress("map versions", head.mhTreeSize, (newest ?? 0) + 1);
+    if (at.version === newest) continue;
+    const removals = (await readingMap(check, where, () => map.retire([at.version]))) ?? [];
+    const stored = await reads.getMany(removals.map(([key]) => key));
+    for (const [i, value] of stored.entries())
+      if (!value) findings.add("missing", `${where}: map page ${toHex(removals[i]![0])}, which it is the last to need`);
+  }
 }
 
 /** What the map makes of its records; `undefined`, and a problem, where it finds them corrupt. */
@@ -107,7 +111,7 @@ async function readingMap<T>(check: Check, what: string, needs: () => Needs<T>):
   try {
     return await resolveNeeds(needs(), check.reads);
   } catch (error) {
-    if (!(error instanceof MapError)) throw error;
+    if (!(error instanceof SparseMapError)) throw error;
     check.findings.add("unreadable", `${what}: map: ${error.message}`);
     return undefined;
   }

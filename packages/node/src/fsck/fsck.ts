@@ -57,8 +57,8 @@ async function checkLog(reads: Reads, info: LogInfo, options: FsckOptions): Prom
     const { heads, newest } = await checkHeads(check);
     counted.heads = heads;
     counted.entries = await checkEntries(check, newest);
-    await checkMap(check, newest);
-    Object.assign(counted, await checkQueue(check));
+    const map = await checkMap(check, newest);
+    Object.assign(counted, await checkQueue(check, map));
     await checkSpaces(check);
   }
   const { problems, count } = findings;

@@ -1,5 +1,5 @@
 /** What lower layers throw, in the node's own codes. One table, so that every caller says the same. */
-import { LogTreeError, MapError } from "@trustix/merkle";
+import { LogTreeError, SparseMapError } from "@trustix/merkle";
 import { StorageError } from "@trustix/storage";
 import { type ErrorCode, NodeError } from "../errors.ts";
 
@@ -18,6 +18,9 @@ export function nodeErrorOf(error: unknown, what: string): unknown {
     const code = error.code === "out_of_range" ? "invalid_argument" : "corrupt";
     return new NodeError(code, `${what}: ${error.message}`, { cause: error });
   }
-  if (error instanceof MapError) return new NodeError("corrupt", `${what}: ${error.message}`, { cause: error });
+  if (error instanceof SparseMapError) {
+    const code = error.code === "version_gone" ? "root_gone" : "corrupt";
+    return new NodeError(code, `${what}: ${error.message}`, { cause: error });
+  }
   return error;
 }

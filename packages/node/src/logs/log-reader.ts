@@ -5,8 +5,16 @@
  * and none waits for the writer.
  */
 import type { Crypto } from "@trustix/crypto";
-import { TILE_WIDTH, auditProof, consistencyProof, tileKey } from "@trustix/merkle";
-import { type Hash, type LogHead, type LogLeaf, mapPath } from "@trustix/protocol";
+import { type MapAnswer, TILE_WIDTH, absenceBeside, auditProof, consistencyProof, tileKey } from "@trustix/merkle";
+import {
+  type Hash,
+  type LogHead,
+  type LogLeaf,
+  type MapEntry,
+  mapEntryBytes,
+  mapPath,
+  mapValueHash,
+} from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
 import type { LogReader, MapValue } from "../model.ts";
@@ -76,6 +84,23 @@ export function openLogReader({ reads, crypto, published, roots, maxRange = 1000
     checkSize("tree size", treeSize, size);
     return resolveNeeds(auditProof(crypto, prefix, index, treeSize), reads);
   };
+  const entryAt = async (index: number): Promise<MapEntry> => {
+    const [entry] = await readEntries(reads, keys, [index]);
+    return { digest: entry!.valueDigest, index };
+  };
+  const answerOf = async (answer: MapAnswer): Promise<MapValue> => {
+    switch (answer.kind) {
+      case "present":
+        return { entry: await entryAt(answer.index), proof: answer.proof };
+      case "absent":
+        return { entry: undefined, proof: answer.proof };
+      case "beside": {
+        const { digest, index } = await entryAt(answer.other.index);
+        const valueHash = mapValueHash(crypto, mapEntryBytes(digest, index));
+        return { entry: undefined, proof: absenceBeside(crypto, answer, valueHash) };
+      }
+    }
+  };
 
   return {
     info,
@@ -114,10 +139,7 @@ export function openLogReader({ reads, crypto, published, roots, maxRange = 1000
       explained("map value", async (): Promise<MapValue> => {
         const at = await roots.find(mapRoot);
         if (!at) throw new NodeError("root_gone", "map root is not held: it was pruned or never published");
-        const { proof, index } = await resolveNeeds(published.current.tree.prove(mapPath(crypto, key), at), reads);
-        if (index === undefined) return { entry: undefined, proof };
-        const [entry] = await readEntries(reads, keys, [index]);
-        return { entry: { digest: entry!.valueDigest, index }, proof };
+        return answerOf(await resolveNeeds(published.current.tree.prove(mapPath(crypto, key), at), reads));
       }),
     keyByHashPart: (hashPart) =>
       explained("key by hash part", async () => {

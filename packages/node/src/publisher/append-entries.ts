@@ -4,15 +4,16 @@
  */
 import type { Crypto } from "@trustix/crypto";
 import { type RecordChange, bundleChanges, leafHash } from "@trustix/merkle";
-import { NIX, type LogHead, type UnsignedHead, mapEntryBytes } from "@trustix/protocol";
+import { NIX, type LogHead, type UnsignedHead } from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
+import { RecordWriter } from "../logs/byte-records.ts";
 import { hashPartOf } from "../logs/hash-part.ts";
 import { type StoredHead, encodeHead, mapHeadIndexOf } from "../logs/head-record.ts";
 import { type LogKeys, valueKey } from "../logs/keys.ts";
 import type { LogTrees } from "../logs/log-trees.ts";
 import { resolveNeeds } from "../logs/resolve-needs.ts";
+import { mapLeavesOf } from "./map-leaves.ts";
 import type { PreparedItem } from "./prepare-items.ts";
-import { RecordWriter } from "../logs/byte-records.ts";
 
 export interface Append {
   readonly crypto: Crypto;
@@ -48,12 +49,7 @@ export async function appendEntries(
 
   if (append.mapHeadLeaves) changes.push(...trees.mapHeads.append(append.mapHeadLeaves));
   const version = trees.mapHeads.size;
-  const mapLeaves = items.map((item, i) => ({
-    path: item.path,
-    valueHash: crypto.sha256(mapEntryBytes(item.digest, first + i)),
-    index: first + i,
-  }));
-  const map = await resolveNeeds(trees.map.apply(mapLeaves, version), reads);
+  const map = await resolveNeeds(trees.map.apply(mapLeavesOf(crypto, items, first), version), reads);
   changes.push(...map.changes);
   changes.push(...trees.mapHeads.append(leafHash(crypto, map.at.root)));
 

@@ -64,13 +64,20 @@ async function standingInMap(
   const standing = new Map<string, Hash>();
   if (items.length === 0) return standing;
   const indices = await resolveNeeds(work.trees.map.locate(items.map((item) => item.path)), reads);
-  const found = items.filter((_, at) => indices[at] !== undefined);
+  // Entries whose batch is still being written are not in a bundle yet, and still in the queue.
+  const durable = work.last?.head.treeSize ?? 0;
+  const found: PreparedItem[] = [];
+  const readable: number[] = [];
+  for (const [at, item] of items.entries()) {
+    const index = indices[at];
+    if (index === undefined) continue;
+    if (index < durable) {
+      found.push(item);
+      readable.push(index);
+    } else standing.set(item.name, work.waiting.find(item.name)!.digest);
+  }
   if (found.length === 0) return standing;
-  const entries = await readEntries(
-    reads,
-    keys,
-    indices.filter((index) => index !== undefined),
-  );
+  const entries = await readEntries(reads, keys, readable);
   for (const [at, item] of found.entries()) standing.set(item.name, entries[at]!.valueDigest);
   return standing;
 }

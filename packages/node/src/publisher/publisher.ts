@@ -5,22 +5,15 @@
  * once its batch and its marker are durable; nothing is signed while anybody is known to hold a head that the store
  * does not continue. Intake and flushing run side by side and meet in `WorkingState`.
  */
-import { type LogHead, type LogInfo, type UnsignedHead, signHead } from "@trustix/protocol";
-import type { Change } from "@trustix/storage";
+import type { LogHead, LogInfo } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import { nodeErrorOf } from "../logs/explain-failure.ts";
-import { type StoredHead, mapHeadIndexOf } from "../logs/head-record.ts";
 import type { Publisher, PublisherStatus, RefusedClaim, SubmitItem } from "../model.ts";
-import { appendEntries } from "./append-entries.ts";
-import { HistoryGuard } from "./history-guard.ts";
+import { Flusher } from "./flusher.ts";
 import { Intake, type Submitted } from "./intake.ts";
-import { judgeQueued, refusalChanges } from "./judge-items.ts";
-import { DEFAULT_LIMITS, type PublisherLimits, type PublisherOptions } from "./options.ts";
-import { encodeQueuePosition } from "./queue-record.ts";
 import { listRefused } from "./list-refused.ts";
-import { type LostEntries, recoverChanges } from "./recover.ts";
-import { retireHeads } from "./retire-heads.ts";
-import { type Work, WorkingState, loadWork } from "./working-state.ts";
+import { DEFAULT_LIMITS, type PublisherLimits, type PublisherOptions } from "./options.ts";
+import type { LostEntries } from "./recover.ts";
 
 /** After a flush by timer failed, the next one waits twice as long, up to this. */
 const MAX_BACKOFF_MS = 30_000;
@@ -46,15 +39,12 @@ class LogPublisher implements RecoverablePublisher {
   readonly info: LogInfo;
   readonly #options: PublisherOptions;
   readonly #limits: PublisherLimits;
-  readonly #state: WorkingState;
+  readonly #flusher: Flusher;
   readonly #intake: Intake;
-  readonly #guard: HistoryGuard;
-  /** Flushes are serial: each begins when the one before has settled. Never rejects. */
-  #lastFlushing: Promise<unknown> = Promise.resolve();
-  #flushesWanted = 0;
-  #stopped: string | undefined;
-  #lastFlush: number | undefined;
+  /** Flushes asked for and not settled: the timer leaves the work to them. */
+  #flushing = 0;
   #timer: { cancel(): void } | undefined;
+  /** In a row, of flushes by timer. */
   #failures = 0;
   #closed = false;
 
@@ -62,13 +52,12 @@ class LogPublisher implements RecoverablePublisher {
     this.info = options.published.info;
     this.#options = options;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#state = new WorkingState(options.store, () => this.#load());
-    this.#intake = new Intake(options, this.#limits, this.#state, () => this.#schedule());
-    this.#guard = new HistoryGuard(options);
+    this.#flusher = new Flusher(options, this.#limits);
+    this.#intake = new Intake(options, this.#limits, this.#flusher.state, () => this.#schedule());
   }
 
   async open(): Promise<void> {
-    await this.#explained("open", this.#state.ready());
+    await this.#explained("open", this.#flusher.state.ready());
     this.#schedule();
   }
 
@@ -79,29 +68,13 @@ class LogPublisher implements RecoverablePublisher {
 
   async flush(): Promise<LogHead> {
     this.#checkOpen();
-    const { waiting } = await this.#explained("flush", this.#state.ready());
+    const { waiting } = await this.#explained("flush", this.#flusher.state.ready());
     return this.#flushUpTo(waiting.last);
   }
 
   async recoverFrom(source: LostEntries): Promise<LogHead> {
     this.#checkOpen();
-    const before = this.#lastFlushing;
-    const recovering = (async () => {
-      await before;
-      const work = await this.#state.ready();
-      try {
-        // If we stop before the write, the store is as old as before. If we stop after it, the next start finds the
-        // newer head, which was signed and seen long ago.
-        await this.#state.write(work, await recoverChanges(work, source, this.#options));
-      } finally {
-        // The trees were changed for the batch, or by one that does not fit: either way they are read again.
-        this.#state.drop(work);
-      }
-      await this.#state.ready();
-      return this.#options.published.current.head;
-    })();
-    this.#lastFlushing = recovering.catch(() => {});
-    return this.#explained("recovery", recovering);
+    return this.#explained("recovery", this.#flusher.recoverFrom(source));
   }
 
   async refused(): Promise<RefusedClaim[]> {
@@ -110,13 +83,9 @@ class LogPublisher implements RecoverablePublisher {
   }
 
   status(): PublisherStatus {
-    const work = this.#state.peek;
-    return {
-      waiting: work?.waiting.items ?? 0,
-      refused: work?.refused ?? 0,
-      stopped: this.#stopped,
-      lastFlush: this.#lastFlush,
-    };
+    const work = this.#flusher.state.peek;
+    const { stopped, lastFlush } = this.#flusher;
+    return { waiting: work?.waiting.items ?? 0, refused: work?.refused ?? 0, stopped, lastFlush };
   }
 
   async close(): Promise<void> {
@@ -124,140 +93,43 @@ class LogPublisher implements RecoverablePublisher {
     this.#timer?.cancel();
     this.#timer = undefined;
     await this.#intake.settled();
-    await this.#lastFlushing;
+    await this.#flusher.close();
   }
 
-  /** The start, and what follows a rejected write: see working-state.ts. */
-  async #load(): Promise<Work> {
-    const { store, crypto, published } = this.#options;
-    const work = await loadWork(store, crypto, published.keys);
-    this.#stopped = await this.#guard.whyStopped(work.last?.head);
-    if (!work.last && this.#stopped === undefined) {
-      const { changes, stored } = await this.#append(work, []);
-      // If we stop here, the next start signs the same bytes again: the empty log has one head, whoever signs it when.
-      await store.write(changes);
-      work.last = stored;
-      work.oldest = stored;
-    }
-    if (work.last) await this.#publish(work, work.last);
-    return work;
-  }
-
-  /** Flushes until no record up to `seq` waits. */
-  #flushUpTo(seq: number): Promise<LogHead> {
-    this.#flushesWanted++;
-    const flushing = this.#drainAfter(this.#lastFlushing, seq);
-    const settled = (): void => {
-      this.#flushesWanted--;
+  async #flushUpTo(seq: number): Promise<LogHead> {
+    this.#flushing++;
+    try {
+      return await this.#explained("flush", this.#flusher.flushUpTo(seq));
+    } finally {
+      this.#flushing--;
       this.#schedule();
-    };
-    this.#lastFlushing = flushing.then(settled, settled);
-    return this.#explained("flush", flushing);
-  }
-
-  async #drainAfter(before: Promise<unknown>, seq: number): Promise<LogHead> {
-    await before;
-    for (;;) {
-      const work = await this.#state.ready();
-      const [oldest] = work.waiting.oldest(1, 1);
-      if (!oldest || oldest.seq > seq) return this.#options.published.current.head;
-      await this.#flushOnce(work);
     }
-  }
-
-  /** Moves the oldest records of the queue into the log, under one head. */
-  async #flushOnce(work: Work): Promise<void> {
-    const { store, published, clock } = this.#options;
-    const { keys } = published;
-    this.#stopped = await this.#guard.whyStopped(work.last?.head);
-    if (this.#stopped !== undefined || !work.last)
-      throw new NodeError("head_behind", this.#stopped ?? `log ${this.info.id} has no head to continue`);
-    const records = work.waiting.oldest(this.#limits.maxFlushItems, this.#limits.maxFlushBytes);
-    const items = records.flatMap((record) => record.items);
-    const verdict = await judgeQueued(work, items, store, keys);
-    const found = { time: clock.now(), foundAt: "flush" } as const;
-    const refusals = await refusalChanges(verdict.refused, found, store, keys);
-    if (!this.#state.isCurrent(work)) return;
-    const batch: Change[] = [...refusals, [keys.queuePosition, encodeQueuePosition(records.at(-1)!.seq + 1)]];
-    for (const { seq } of records) batch.push([keys.queue(seq), undefined]);
-    let stored: StoredHead | undefined;
-    try {
-      if (verdict.accepted.length > 0) {
-        const appended = await this.#append(work, verdict.accepted);
-        const retired = await retireHeads(work, this.#limits, clock.now(), store, keys);
-        batch.push(...appended.changes, ...retired);
-        stored = appended.stored;
-      }
-      if (!this.#state.isCurrent(work)) return;
-      // If we stop before this write, the queue still holds every item, and the head was seen by nobody. If we stop
-      // after it, the queue's position is past them, and the next start publishes the head.
-      await this.#state.write(work, batch);
-    } catch (error) {
-      this.#state.drop(work);
-      throw error;
-    }
-    work.waiting.drained(records.length);
-    work.refused += refusals.length;
-    if (!stored) return;
-    work.last = stored;
-    // Superseded: what failed was another batch, this one is durable. The load that follows publishes the head.
-    if (!this.#state.isCurrent(work)) return;
-    try {
-      await this.#publish(work, stored);
-    } catch (error) {
-      // Durable and not shown to anybody: the next load tries again.
-      this.#state.drop(work);
-      throw error;
-    }
-    this.#lastFlush = clock.now();
-  }
-
-  async #append(work: Work, items: Parameters<typeof appendEntries>[0]["items"]): ReturnType<typeof appendEntries> {
-    const { crypto, seed, store, published, clock } = this.#options;
-    const sign = (head: UnsignedHead): LogHead => signHead(crypto, seed, head);
-    const append = { crypto, keys: published.keys, trees: work.trees, items, protocolId: this.info.protocol.id, sign };
-    return appendEntries({ ...append, time: clock.now() }, store);
-  }
-
-  /** Marker first, then the readers. */
-  async #publish(work: Work, stored: StoredHead): Promise<void> {
-    // If we stop before the marker is written, it is older than the store, which is fine: nobody saw the head. If we
-    // stop after it, it equals the store's head. The other order could serve a head that a restored backup forgets.
-    if (this.#stopped === undefined) await this.#options.marker?.write(stored.head);
-    work.trees.map.committed(stored.map.version);
-    this.#options.published.publish({
-      ...stored,
-      tree: work.trees.map,
-      oldest: work.oldest ? mapHeadIndexOf(work.oldest.head) : 0,
-    });
   }
 
   /** Makes sure that what waits is flushed: at once when there is much, else by the timer. */
   #schedule(): void {
     const { flushEveryMs, flushAtItems } = this.#limits;
-    const waiting = this.#state.peek?.waiting;
-    if (this.#closed || !waiting || waiting.items === 0 || this.#flushesWanted > 0) return;
-    if (waiting.items >= flushAtItems && this.#failures === 0) return this.#flushInBackground();
+    const waiting = this.#flusher.state.peek?.waiting;
+    if (this.#closed || !waiting || waiting.items === 0 || this.#flushing > 0) return;
+    if (waiting.items >= flushAtItems && this.#failures === 0) return this.#flushInBackground(waiting.last);
     if (flushEveryMs === 0 || this.#timer) return;
     const wait = Math.min(flushEveryMs * 2 ** this.#failures, Math.max(MAX_BACKOFF_MS, flushEveryMs));
     this.#timer = this.#options.clock.after(wait, () => {
       this.#timer = undefined;
-      this.#flushInBackground();
+      this.#flushInBackground(this.#flusher.state.peek?.waiting.last ?? Number.MAX_SAFE_INTEGER);
     });
   }
 
-  #flushInBackground(): void {
-    const last = this.#state.peek?.waiting.last ?? Number.MAX_SAFE_INTEGER;
-    this.#flushUpTo(last)
-      .then(
-        () => void (this.#failures = 0),
-        (error: unknown) => {
-          this.#failures++;
-          this.#options.onFault?.(error);
-        },
-      )
-      .finally(() => this.#schedule())
-      .catch((error: unknown) => this.#options.onFault?.(error));
+  #flushInBackground(seq: number): void {
+    this.#flushUpTo(seq).then(
+      () => {
+        this.#failures = 0;
+      },
+      (error: unknown) => {
+        this.#failures++;
+        this.#options.onFault?.(error);
+      },
+    );
   }
 
   async #explained<T>(what: string, promise: Promise<T>): Promise<T> {

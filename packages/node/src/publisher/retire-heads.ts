@@ -2,7 +2,7 @@
  * Forgetting old heads as new ones come: a head is kept while it is young or among the last so many. Each flush retires
  * a few at most, so that no flush pays for a long pause or a lowered setting.
  */
-import type { MapVersion, RecordChange } from "@trustix/merkle";
+import type { RecordChange } from "@trustix/merkle";
 import type { Reads } from "@trustix/storage";
 import { type StoredHead, decodeHead, mapHeadIndexOf } from "../logs/head-record.ts";
 import type { LogKeys } from "../logs/keys.ts";
@@ -32,18 +32,10 @@ export async function retireHeads(
     const next = await headAfter(reads, keys, number);
     if (!next) break;
     changes.push([keys.head(number), undefined], [keys.mapRoot(oldest.head.mapRoot), undefined]);
-    changes.push(...(await resolveNeeds(work.trees.map.retire(before(next)), reads)));
+    changes.push(...(await resolveNeeds(work.trees.map.retire([oldest.map.version]), reads)));
     work.oldest = next;
   }
   return changes;
-}
-
-/**
- * What the map asks for: it finds what a version replaced under the number after the one that is given up, and numbers
- * have gaps where heads were recovered.
- */
-function before(next: StoredHead): MapVersion {
-  return { ...next.map, version: next.map.version - 1 };
 }
 
 async function headAfter(reads: Reads, keys: LogKeys, number: number): Promise<StoredHead | undefined> {

@@ -12,6 +12,8 @@ export interface WaitingRecord {
 export class WaitingItems {
   /** Not yet drained, ascending. */
   readonly #records: WaitingRecord[] = [];
+  /** So many of them are in a batch that is computed or being written. */
+  #taken = 0;
   readonly #byName = new Map<string, PreparedItem>();
   #items = 0;
   #bytes = 0;
@@ -45,12 +47,21 @@ export class WaitingItems {
     }
   }
 
-  /** The oldest records, at least one, until they hold `maxItems` items or `maxBytes` bytes; empty when none waits. */
-  oldest(maxItems: number, maxBytes: number): WaitingRecord[] {
+  /** Whether `take` would give anything. */
+  hasUntaken(seq: number): boolean {
+    const next = this.#records[this.#taken];
+    return next !== undefined && next.seq <= seq;
+  }
+
+  /**
+   * The oldest records that were not taken yet, none after number `seq`: at least one if there is any, then more while
+   * they hold at most `maxItems` items and `maxBytes` bytes. They stay in the queue until they are drained.
+   */
+  take(seq: number, maxItems: number, maxBytes: number): WaitingRecord[] {
     const taken: WaitingRecord[] = [];
     let items = 0;
     let bytes = 0;
-    for (const record of this.#records) {
+    for (let record; (record = this.#records[this.#taken]) && record.seq <= seq; this.#taken++) {
       items += record.items.length;
       for (const { key, value } of record.items) bytes += key.length + value.length;
       if (taken.length > 0 && (items > maxItems || bytes > maxBytes)) break;
@@ -61,6 +72,7 @@ export class WaitingItems {
 
   /** Once the batch that drained them is durable: forgets the oldest `count` records. */
   drained(count: number): void {
+    this.#taken -= count;
     for (const record of this.#records.splice(0, count))
       for (const item of record.items) {
         if (this.#byName.get(item.name) === item) this.#byName.delete(item.name);

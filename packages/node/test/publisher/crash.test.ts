@@ -77,9 +77,14 @@ async function expectContinues(disk: Store, log: TestLog, notes: Notes): Promise
   }
 }
 
-test.each(["fails", "fails after persisting"] as const)(
-  "a crash at every storage write: the write %s",
-  async (kind) => {
+test.each([
+  { kind: "fails", maxFlushItems: 1000 },
+  { kind: "fails after persisting", maxFlushItems: 1000 },
+  { kind: "fails", maxFlushItems: 1 },
+  { kind: "fails after persisting", maxFlushItems: 1 },
+] as const)(
+  "a crash at every storage write: the write $kind, heads of $maxFlushItems",
+  async ({ kind, maxFlushItems }) => {
     let at = 1;
     for (let struck = true; struck; at++) {
       const disk = openMemoryStore();
@@ -87,7 +92,7 @@ test.each(["fails", "fails after persisting"] as const)(
       const marker = new MemoryMarker();
       const notes = newNotes();
       try {
-        const log = await openTestLog(store, { marker });
+        const log = await openTestLog(store, { marker, limits: { maxFlushItems } });
         await runWorkload(log.publisher, log.reader, notes);
         await log.publisher.close();
       } catch (error) {

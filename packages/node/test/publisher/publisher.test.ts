@@ -88,25 +88,27 @@ test("calls that race for one key: the first stands, the other is told", async (
   expect(texts(second!.refused)).toEqual(["k"]);
 });
 
-test("a second value that came past submit is refused by the flush", async () => {
-  const store = openMemoryStore();
-  const one = await openTestLog(store);
-  await one.publisher.submit([item("k", "1"), item("other", "1")]);
-  await one.publisher.flush();
-  await one.publisher.close();
-  // As an older program, or one with a defect, might have left it.
-  const { encodeQueueRecord } = await import("../../src/publisher/queue-record.ts");
-  const left = [item("k", "2"), item("other", "1"), item("new", "1"), item("new", "2")];
-  await store.write([[one.published.keys.queue(1), encodeQueueRecord(left)]]);
-  const two = await openTestLog(store);
-  expect(two.publisher.status().waiting).toBe(4);
-  expect((await two.publisher.flush()).treeSize).toBe(3);
-  const kept = await two.publisher.refused();
-  expect(kept.map((claim) => `${Buffer.from(claim.key)}=${Buffer.from(claim.value)} ${claim.foundAt}`).sort()).toEqual([
-    "k=2 flush",
-    "new=2 flush",
-  ]);
-});
+test.each([{ how: "in one flush" }, { how: "in flushes of one record", maxFlushItems: 1 }])(
+  "a second value that came past submit is refused by the flush: $how",
+  async ({ maxFlushItems = 1000 }) => {
+    const store = openMemoryStore();
+    const log = await openTestLog(store);
+    await log.publisher.submit([item("k", "1"), item("other", "1")]);
+    await log.publisher.flush();
+    await log.publisher.close();
+    // As an older program, or one with a defect, might have left it.
+    const { encodeQueueRecord } = await import("../../src/publisher/queue-record.ts");
+    const left = [item("k", "2"), item("other", "1"), item("new", "1"), item("new", "2"), item("new", "1")];
+    await store.write(left.map((one, i) => [log.published.keys.queue(1 + i), encodeQueueRecord([one])] as const));
+    const two = await openTestLog(store, { limits: { maxFlushItems } });
+    expect(two.publisher.status().waiting).toBe(5);
+    expect((await two.publisher.flush()).treeSize).toBe(3);
+    const kept = await two.publisher.refused();
+    expect(
+      kept.map((claim) => `${Buffer.from(claim.key)}=${Buffer.from(claim.value)} ${claim.foundAt}`).sort(),
+    ).toEqual(["k=2 flush", "new=2 flush"]);
+  },
+);
 
 test("what waits is flushed after the interval, or at once when there is much of it", async () => {
   const { publisher, reader, clock } = await openTestLog(openMemoryStore(), {

@@ -1,0 +1,214 @@
+/**
+ * Moves what is queued under signed heads, one batch a head, and shows readers what is durable.
+ *
+ * While one batch is being synced, the next is computed; it is written only once the one before it is durable, so the
+ * store never holds a head without its predecessor. Each batch removes the queue records it drained.
+ */
+import { type LogHead, type UnsignedHead, signHead } from "@trustix/protocol";
+import type { Change } from "@trustix/storage";
+import { NodeError } from "../errors.ts";
+import { type StoredHead, mapHeadIndexOf } from "../logs/head-record.ts";
+import { appendEntries } from "./append-entries.ts";
+import { HistoryGuard } from "./history-guard.ts";
+import { judgeQueued, refusalChanges } from "./judge-items.ts";
+import type { PublisherLimits, PublisherOptions } from "./options.ts";
+import type { PreparedItem } from "./prepare-items.ts";
+import { encodeQueuePosition } from "./queue-record.ts";
+import { type LostEntries, recoverChanges } from "./recover.ts";
+import { retireHeads } from "./retire-heads.ts";
+import type { WaitingRecord } from "./waiting-items.ts";
+import { warmMap } from "./warm-map.ts";
+import { type Work, WorkingState, loadWork } from "./working-state.ts";
+
+/** A batch that is computed and not written. */
+interface Planned {
+  readonly records: readonly WaitingRecord[];
+  readonly batch: Change[];
+  readonly refusals: number;
+  /** `undefined`: no entry is new, so nothing is signed. */
+  readonly stored: StoredHead | undefined;
+}
+
+export class Flusher {
+  readonly state: WorkingState;
+  readonly #options: PublisherOptions;
+  readonly #limits: PublisherLimits;
+  #guard: HistoryGuard;
+  /** Settles when the last one in line is done. Never rejects. */
+  #line: Promise<unknown> = Promise.resolve();
+  #warming: Promise<void> = Promise.resolve();
+  #closed = false;
+  #stopped: string | undefined;
+  #lastFlush: number | undefined;
+
+  constructor(options: PublisherOptions, limits: PublisherLimits) {
+    this.#options = options;
+    this.#limits = limits;
+    this.#guard = new HistoryGuard(options);
+    this.state = new WorkingState(options.store, () => this.#load());
+  }
+
+  /** Why nothing is being signed, as last found. */
+  get stopped(): string | undefined {
+    return this.#stopped;
+  }
+
+  /** When a head was last published by a flush, in milliseconds since 1970. */
+  get lastFlush(): number | undefined {
+    return this.#lastFlush;
+  }
+
+  /** Resolves with the newest head once no queue record up to `seq` waits. */
+  flushUpTo(seq: number): Promise<LogHead> {
+    return this.#inLine(() => this.#drain(seq));
+  }
+
+  recoverFrom(source: LostEntries): Promise<LogHead> {
+    return this.#inLine(async () => {
+      const work = await this.state.ready();
+      try {
+        // If we stop before the write, the store is as old as before. If we stop after it, the next start finds the
+        // newer head, which was signed and seen long ago.
+        await this.state.write(work, await recoverChanges(work, source, this.#options));
+      } finally {
+        // The trees were changed for the batch, or for one that does not fit: either way they are read again.
+        this.state.drop(work);
+      }
+      await this.state.ready();
+      return this.#options.published.current.head;
+    });
+  }
+
+  /** Resolves when nothing is under way any more; call `flushUpTo` no more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#line;
+    await this.#warming;
+  }
+
+  #inLine<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#line.then(run);
+    this.#line = result.catch(() => {});
+    return result;
+  }
+
+  /** The start, and what follows a rejected write: see working-state.ts. */
+  async #load(): Promise<Work> {
+    const { store, crypto, published } = this.#options;
+    const work = await loadWork(store, crypto, published.keys);
+    this.#guard = new HistoryGuard(this.#options);
+    this.#stopped = await this.#guard.whyStopped(() => work.last?.head);
+    if (!work.last && this.#stopped === undefined) {
+      const { changes, stored } = await this.#append(work, []);
+      // If we stop here, the next start signs the same bytes again: the empty log has one head, whoever signs it when.
+      await store.write(changes);
+      work.last = stored;
+      work.oldest = stored;
+    }
+    if (work.last) await this.#publish(work, work.last);
+    this.#warming = warmMap(work.trees.map, store, () => !this.#closed && this.state.peek === work);
+    return work;
+  }
+
+  async #drain(seq: number): Promise<LogHead> {
+    let committing: Promise<void> = Promise.resolve();
+    try {
+      for (;;) {
+        const work = await this.state.ready();
+        if (work.waiting.hasUntaken(seq)) {
+          await this.#checkMaySign(work);
+          if (!this.state.isCurrent(work)) continue;
+          const planned = await this.#plan(work, seq);
+          await committing;
+          if (!this.state.isCurrent(work)) continue;
+          committing = this.#commit(work, planned);
+          // Awaited in the next round, which may begin with a failure of its own.
+          committing.catch(() => {});
+          continue;
+        }
+        await committing;
+        // Dropped meanwhile by another's failure: what was taken may wait again.
+        if (this.state.isCurrent(work)) return this.#options.published.current.head;
+      }
+    } finally {
+      await committing;
+    }
+  }
+
+  async #checkMaySign(work: Work): Promise<void> {
+    this.#stopped = await this.#guard.whyStopped(() => work.last?.head);
+    if (this.#stopped !== undefined || !work.last) {
+      const why = this.#stopped ?? `log ${this.#options.published.info.id} has no head to continue`;
+      throw new NodeError("head_behind", why);
+    }
+  }
+
+  /** Takes the oldest records and computes their batch. Changes the trees in memory and nothing else. */
+  async #plan(work: Work, seq: number): Promise<Planned> {
+    try {
+      const { maxFlushItems, maxFlushBytes } = this.#limits;
+      return await this.#planFor(work, work.waiting.take(seq, maxFlushItems, maxFlushBytes));
+    } catch (error) {
+      this.state.drop(work);
+      throw error;
+    }
+  }
+
+  async #planFor(work: Work, records: readonly WaitingRecord[]): Promise<Planned> {
+    const { store, published, clock } = this.#options;
+    const { keys } = published;
+    const items = records.flatMap((record) => record.items);
+    const verdict = await judgeQueued(work, items, store, keys);
+    const found = { time: clock.now(), foundAt: "flush" } as const;
+    const refusals = await refusalChanges(verdict.refused, found, store, keys);
+    const batch: Change[] = [...refusals, [keys.queuePosition, encodeQueuePosition(records.at(-1)!.seq + 1)]];
+    for (const { seq } of records) batch.push([keys.queue(seq), undefined]);
+    if (verdict.accepted.length === 0) return { records, batch, refusals: refusals.length, stored: undefined };
+    const { changes, stored } = await this.#append(work, verdict.accepted);
+    for (const change of changes) batch.push(change);
+    batch.push(...(await retireHeads(work, this.#limits, clock.now(), store, keys)));
+    return { records, batch, refusals: refusals.length, stored };
+  }
+
+  async #commit(work: Work, { records, batch, refusals, stored }: Planned): Promise<void> {
+    // If we stop before this write, the queue still holds every item, and the head was seen by nobody. If we stop
+    // after it, the queue is without them and its position past them, and the next start publishes the head.
+    await this.state.write(work, batch);
+    work.waiting.drained(records.length);
+    work.refused += refusals;
+    if (!stored) return;
+    work.last = stored;
+    // Superseded: what failed was another batch, this one is durable. The load that follows publishes the head.
+    if (!this.state.isCurrent(work)) return;
+    try {
+      await this.#publish(work, stored);
+    } catch (error) {
+      // Durable and not shown to anybody: the next load tries again.
+      this.state.drop(work);
+      throw error;
+    }
+    this.#lastFlush = this.#options.clock.now();
+  }
+
+  #append(work: Work, items: readonly PreparedItem[]): ReturnType<typeof appendEntries> {
+    const { crypto, seed, store, published, clock } = this.#options;
+    const { keys, info } = published;
+    const sign = (head: UnsignedHead): LogHead => signHead(crypto, seed, head);
+    const append = { crypto, keys, trees: work.trees, items, protocolId: info.protocol.id, time: clock.now(), sign };
+    return appendEntries(append, store);
+  }
+
+  /** Marker first, then the readers. */
+  async #publish(work: Work, stored: StoredHead): Promise<void> {
+    const { marker, published } = this.#options;
+    // If we stop before the marker is written, it is older than the store, which is fine: nobody saw the head. If we
+    // stop after it, it equals the store's head. The other order could serve a head that a restored backup forgets.
+    if (marker && this.#stopped === undefined) {
+      await marker.write(stored.head);
+      this.#guard.wrote(stored.head);
+    }
+    work.trees.map.committed(stored.map.version);
+    const oldest = work.oldest ? mapHeadIndexOf(work.oldest.head) : 0;
+    published.publish({ ...stored, tree: work.trees.map, oldest });
+  }
+}
