@@ -86,7 +86,7 @@ async function readToken({ io }: CommandInput): Promise<PrivateToken | undefined
 }
 
 /** The private token in a file. Throws `CliError`. */
-export async function readTokenFile(path: string): Promise<PrivateToken> {
+async function readTokenFile(path: string): Promise<PrivateToken> {
   const text = await readStart(path).catch((cause: unknown) => {
     throw new CliError(`the token file ${path} cannot be read: ${(cause as Error).message}`, {
       hint: "TRUSTIX_TOKEN names a file made by `trustix generate-token`",

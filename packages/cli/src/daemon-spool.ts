@@ -3,24 +3,17 @@
  * A spool that cannot be had never keeps the daemon from running; it says why and goes on.
  */
 import { lstat } from "node:fs/promises";
-import { join } from "node:path";
-import { httpTransport } from "@trustix/client";
-import { defaultSpoolFolder, openSpool, publishFilter, SpoolError, type Spool } from "@trustix/nix";
-import type { Config } from "@trustix/node";
-import { nodeCrypto } from "@trustix/node-crypto";
-import { NIX, TOKEN_HEADER, tokenHeader } from "@trustix/protocol";
+import { defaultSpoolFolder, openSpool, publishFilter, SpoolError, type Spool, type Submit } from "@trustix/nix";
+import { NodeError, type Config, type Daemon, type Publisher } from "@trustix/node";
+import { NIX } from "@trustix/protocol";
 import type { Logger } from "pino";
 import type { Io } from "./command.ts";
-import { readTokenFile } from "./connect.ts";
-import { submitter } from "./submitter.ts";
 import { systemClock } from "./system-clock.ts";
 
 export interface DaemonSpoolOptions {
   readonly io: Io;
   readonly config: Config;
-  readonly state: string;
-  /** Where the daemon answers. */
-  readonly urls: readonly string[];
+  readonly daemon: Daemon;
   readonly log: Logger;
 }
 
@@ -30,12 +23,11 @@ export interface DaemonSpool {
 }
 
 const NOTHING: DaemonSpool = { close: async () => undefined };
-const TIMEOUT_MS = 20_000;
 /** Another worker may go away. */
 const LOOK_AGAIN_MS = 60_000;
 
 export async function drainOwnSpool(options: DaemonSpoolOptions): Promise<DaemonSpool> {
-  const { io, config, urls, log } = options;
+  const { io, config, daemon, log } = options;
   const logs = config.publishers.filter(({ info }) => info.protocol.id === NIX.id);
   if (logs.length === 0) return NOTHING;
   const folder = defaultSpoolFolder({ ...io.env }, io.uid);
@@ -44,36 +36,24 @@ export async function drainOwnSpool(options: DaemonSpoolOptions): Promise<Daemon
     log.info({ folder, owner: stat.uid }, "the hook's spool is another user's: `trustix-nix spool` drains it there");
     return NOTHING;
   }
-  const url = urls.find((address) => address.startsWith("unix://"));
-  if (logs.length > 1 || url === undefined) {
-    const why = logs.length > 1 ? "several Nix logs are published" : "no unix socket is listened on";
+  const publisher = daemon.publishers.get(logs[0]!.info.id);
+  if (logs.length > 1 || publisher === undefined) {
     log.warn(
       { folder },
-      `the hook's spool is not drained: ${why}; run \`trustix-nix spool\` with --log-id or --address`,
+      "the hook's spool is not drained: several Nix logs are published; run `trustix-nix spool --log-id ID`",
     );
     return NOTHING;
   }
-  return runWorker(options, folder, logs[0]!.info.id, url);
+  return runWorker(options, folder, publisher);
 }
 
-/** Submits over the daemon's own socket: the same durable way as everybody's. */
 async function runWorker(
-  { io, config, state, log }: DaemonSpoolOptions,
+  { config, log }: DaemonSpoolOptions,
   folder: string,
-  logId: string,
-  url: string,
+  publisher: Publisher,
 ): Promise<DaemonSpool> {
-  const crypto = nodeCrypto();
-  const token = await readTokenFile(io.env["TRUSTIX_TOKEN"] || join(state, "trustix.token"));
-  const transport = httpTransport(url, {
-    socketUids: config.socketOwners,
-    headersFor: (procedure) => ({ [TOKEN_HEADER]: tokenHeader(crypto, token, procedure) }),
-  });
   const ending = new AbortController();
-  const submit = submitter(
-    async () => logId,
-    (method, message, signal) => transport.unary(method, message, { timeoutMs: TIMEOUT_MS, signal }),
-  );
+  const submit = submitTo(publisher);
   const filter = publishFilter(config.publish);
   const open = (): Promise<Spool> => openSpool({ folder, submit, clock: systemClock, log, filter });
   const running = (async () => {
@@ -89,8 +69,21 @@ async function runWorker(
     async close() {
       ending.abort(new Error("the daemon ends"));
       await running;
-      await transport.close();
     },
+  };
+}
+
+/** Claims to a publisher of this process. */
+function submitTo(publisher: Publisher): Submit {
+  return async (claims) => {
+    try {
+      const { refused } = await publisher.submit(claims);
+      return { state: "accepted", refused };
+    } catch (error) {
+      const never = error instanceof NodeError && (error.code === "invalid_argument" || error.code === "too_large");
+      if (!never) throw error;
+      return { state: "invalid", why: error.message };
+    }
   };
 }
 

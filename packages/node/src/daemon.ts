@@ -18,7 +18,7 @@ import { MapRoots } from "./logs/map-roots.ts";
 import { PublishedLog as LogInStore } from "./logs/published-log.ts";
 import { registerLogs } from "./logs/register-logs.ts";
 import { openValues } from "./logs/values.ts";
-import type { Clock } from "./model.ts";
+import type { Clock, Publisher } from "./model.ts";
 import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
 import { fileHeadMarker } from "./publisher/head-marker.ts";
 import { openPublisher } from "./publisher/publisher.ts";
@@ -51,6 +51,8 @@ export interface DaemonOptions {
 export interface Daemon {
   /** Where it answers. */
   readonly urls: readonly string[];
+  /** The writers of its own logs, for work within this process. */
+  readonly publishers: ReadonlyMap<LogId, Publisher>;
   /** Answers what is under way and ends within 5 seconds, a flush under way included. */
   close(): Promise<void>;
 }
@@ -68,15 +70,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     for (const undo of closers.splice(0).reverse()) await undo();
   };
   try {
-    const urls = await open(options, closers);
-    return { urls, close };
+    return { ...(await open(options, closers)), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function open(options: DaemonOptions, closers: Closers): Promise<readonly string[]> {
+async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daemon, "close">> {
   const { config, crypto, clock, log } = options;
   for (const warning of config.warnings) log.warn({ config: config.path }, warning);
   const listeners = chooseListeners(options);
@@ -123,7 +124,8 @@ async function open(options: DaemonOptions, closers: Closers): Promise<readonly 
   const parts = { crypto, clock, limits, version: options.version, published, values, follower, decide, tokens };
   const server = await startServer(parts, listeners, log);
   closers.push(() => server.close());
-  return server.urls;
+  const publishers = new Map([...published].map(([id, { publisher }]) => [id, publisher]));
+  return { urls: server.urls, publishers };
 }
 
 /** What was asked for and what systemd hands over; the default only if there is neither. */

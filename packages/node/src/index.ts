@@ -10,7 +10,7 @@
 export { startDaemon, type Daemon, type DaemonOptions } from "./daemon.ts";
 export { loadConfig, type Config } from "./config/index.ts";
 export { ERROR_CODES, NodeError, type ErrorCode } from "./errors.ts";
-export type { Clock } from "./model.ts";
+export type { Clock, Publisher } from "./model.ts";
 
 // For whoever looks after what it stores.
 export { fsck, type FsckOptions } from "./fsck/fsck.ts";

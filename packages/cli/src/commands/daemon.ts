@@ -42,7 +42,7 @@ export const run: Action = async (input) => {
     randomSeed,
     log,
   });
-  const spool = await drainOwnSpool({ io, config, state, urls: daemon.urls, log });
+  const spool = await drainOwnSpool({ io, config, daemon, log });
   log.info({ version: VERSION, state, config: config.path }, "ready");
   await ended(io.signal);
   log.info("ending");

@@ -23,7 +23,8 @@ export const run: Action = async (input) => {
   const standard = defaultConfigFolder(io);
   const folder = resolve(io.cwd, input.text("dir") ?? standard);
   const keys = keyPairOfSeed(nodeCrypto(), randomSeed());
-  const token = { name: "default", ...keyPairOfSeed(nodeCrypto(), randomSeed()) };
+  // Not "default": that is the name of the token that a daemon makes for itself.
+  const token = { name: "owner", ...keyPairOfSeed(nodeCrypto(), randomSeed()) };
   const place = (name: string): string => join(folder, name);
   const config = configText(formatPublicKey(keys.publicKey), formatPublicToken(token));
   await writeNewFiles([
