@@ -38,25 +38,24 @@ export function consume(stream: Readable, onOutput: OnOutput, fail: (error: Erro
   });
 }
 
+/** What `node:zlib` makes; `bytesWritten` counts what the decompressor has taken in. */
+type ZlibStream = Transform & { readonly bytesWritten: number };
+
 /**
- * By one of zlib's streams. `again` makes a new one for the next of several streams in one file (zstd frames: Node's
+ * By one of zlib's streams. With `severalStreams` a new one takes over where the last one ended (zstd frames: Node's
  * decoder stops after the first); without it whatever follows the first stream is an error.
  */
 export class ZlibDecoder implements Decoder {
-  readonly #make: () => Transform & { readonly bytesWritten: number };
+  readonly #make: () => ZlibStream;
   readonly #onOutput: OnOutput;
   readonly #severalStreams: boolean;
-  #current: (Transform & { readonly bytesWritten: number }) | undefined;
+  #current: ZlibStream | undefined;
   /** Bytes given to the current stream. */
   #given = 0;
   #error: Error | undefined;
   #whole = false;
 
-  constructor(
-    make: () => Transform & { readonly bytesWritten: number },
-    onOutput: OnOutput,
-    options: { severalStreams: boolean },
-  ) {
+  constructor(make: () => ZlibStream, onOutput: OnOutput, options: { severalStreams: boolean }) {
     this.#make = make;
     this.#onOutput = onOutput;
     this.#severalStreams = options.severalStreams;
@@ -67,20 +66,28 @@ export class ZlibDecoder implements Decoder {
     while (rest.length > 0) {
       const stream = this.#stream();
       this.#given += rest.length;
-      await new Promise<void>((resolve, reject) => {
-        stream.write(rest, (error) => {
-          const failed = this.#error ?? error;
-          if (failed) reject(failed);
-          else resolve();
-        });
-      });
+      await this.#written(stream, rest);
       const left = this.#given - stream.bytesWritten;
       rest = left > 0 ? rest.subarray(rest.length - left) : new Uint8Array();
       if (left > 0 || stream.readableEnded) this.#streamEnded(left);
     }
   }
 
-  #stream(): Transform & { readonly bytesWritten: number } {
+  #written(stream: ZlibStream, chunk: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // A stream that fails never calls back for the chunk it failed on: it only closes.
+      const closed = () => reject(this.#error ?? new Error("the decompressor was closed"));
+      stream.once("close", closed);
+      stream.write(chunk, (error) => {
+        stream.off("close", closed);
+        const failed = this.#error ?? error;
+        if (failed) reject(failed);
+        else resolve();
+      });
+    });
+  }
+
+  #stream(): ZlibStream {
     if (this.#current !== undefined) return this.#current;
     if (this.#whole && !this.#severalStreams) throw new Error("data after the end of the compressed stream");
     const stream = this.#make();
@@ -104,19 +111,21 @@ export class ZlibDecoder implements Decoder {
   }
 
   async end(): Promise<void> {
-    if (this.#error !== undefined) throw this.#error;
     const stream = this.#current;
     if (stream === undefined) {
-      if (!this.#whole) throw new Error("the compressed stream is empty");
+      if (!this.#whole) throw this.#error ?? new Error("the compressed stream is empty");
       return;
     }
     if (stream.readableEnded) return;
     await new Promise<void>((resolve, reject) => {
-      stream.once("end", resolve);
-      stream.once("error", reject);
+      const settle = () => {
+        if (this.#error === undefined && stream.readableEnded) resolve();
+        else reject(this.#error ?? new Error("the decompressor was closed"));
+      };
+      stream.once("end", settle);
+      stream.once("close", settle);
       stream.end();
     });
-    if (this.#error !== undefined) throw this.#error;
   }
 
   destroy(): void {

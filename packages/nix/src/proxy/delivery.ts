@@ -31,8 +31,10 @@ export function deliveryOf(name: NarName, facts: SignedFacts, source: Source): D
   return { source, form: same ? "same file" : "same compression", size: fileSize };
 }
 
-/** The best first: the very file, then the same compression, then transcoding. Stable. */
-export function bestFirst(deliveries: readonly Delivery[]): Delivery[] {
-  const rank: Record<Form, number> = { "same file": 0, "same compression": 1, transcoded: 2 };
-  return deliveries.toSorted((a, b) => rank[a.form] - rank[b.form]);
+const RANK: Readonly<Record<Form, number>> = { "same file": 0, "same compression": 1, transcoded: 2 };
+
+/** The best first: the very file, then the same compression, then transcoding; those that failed lately at the end. */
+export function bestFirst(deliveries: readonly Delivery[], failedLately: (source: Source) => boolean): Delivery[] {
+  const rank = ({ form, source }: Delivery) => RANK[form] + (failedLately(source) ? 3 : 0);
+  return deliveries.toSorted((a, b) => rank(a) - rank(b));
 }

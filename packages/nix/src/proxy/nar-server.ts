@@ -66,14 +66,20 @@ export class NarServer {
   /** Whether the request is answered, well or by a broken connection. */
   async #fromAnySource(wanted: Wanted): Promise<boolean> {
     const { facts } = wanted.served;
+    const { resolver, record } = this.#options;
+    // Only the very file can go on where a transfer broke off, so for a range it comes first even if it failed lately.
+    const resumes = wanted.request.headers.range !== undefined;
     const later: Delivery[] = [];
-    for await (const source of this.#options.resolver.sources(facts)) {
+    for await (const source of resolver.sources(facts)) {
       const delivery = deliveryOf(wanted.name, facts, source);
       if (delivery === undefined) continue;
-      if (delivery.form !== "same file") later.push(delivery);
+      const atOnce = delivery.form === "same file" && (resumes || !record.isDemoted(facts, source));
+      if (!atOnce) later.push(delivery);
       else if (await this.#attempt(wanted, delivery)) return true;
     }
-    for (const delivery of bestFirst(later)) if (await this.#attempt(wanted, delivery)) return true;
+    for (const delivery of bestFirst(later, (source) => record.isDemoted(facts, source))) {
+      if (await this.#attempt(wanted, delivery)) return true;
+    }
     return false;
   }
 

@@ -31,7 +31,8 @@ export class ProcessDecoder implements Decoder {
       child.on("error", (error) => ownTrouble(`cannot be run: ${error.message}`));
       child.on("close", (code, signal) => {
         if (this.#error !== undefined) reject(this.#error);
-        else if (code === 0) resolve();
+        // A complaint without failure is, for one, bzip2's way to pass over garbage at the end.
+        else if (code === 0 && this.#complaint === "") resolve();
         else if (code === null) ownTrouble(`was ended by ${signal}`);
         else reject(new Error(`${program} ended with ${code}: ${this.#complaint.trim()}`));
       });
