@@ -4,3 +4,4 @@
  */
 export * from "./needs.ts";
 export * from "./log/index.ts";
+export * from "./map/index.ts";
