@@ -50,8 +50,11 @@ export async function tryToInstall(network: Network, voice: Voice, path: string)
   const client = await network.client("client");
   const { code, stderr } = await client.realise(path);
   if (code === 0) throw new Error(`Nix should not have installed ${path}`);
-  const error = stderr.split("\n").findLast((line) => line.includes("error:")) ?? stderr.trim();
-  voice.bad(`Nix: ${error.trim()}`);
+  const lines = stderr.split("\n").map((line) => line.trim());
+  const refusal = lines.findIndex((line) => line.includes("don't know how to build"));
+  // The path stands on the next line.
+  const words = refusal >= 0 ? lines.slice(refusal, refusal + 2).join(" ") : lines.findLast((line) => line !== "");
+  voice.bad(`Nix: ${words}`);
 }
 
 /** Derivations made for one machine were built like the others, and no log speaks of them. */

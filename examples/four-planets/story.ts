@@ -1,7 +1,7 @@
 /**
  * `npm start`: four builders build the same packages, one of them is compromised, and a real Nix client installs what three
  * of four agree on and refuses the rest. Everything shown is asked of the running processes. `--once` ends after the
- * story; otherwise the network stays up until Ctrl-C.
+ * story; otherwise the network stays up until Ctrl-C. `--without-nix` tells it as on a machine that has no Nix.
  */
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -45,6 +45,9 @@ export function showWhatToTry({ observer, planets, folder }: Network, voice: Voi
   voice.code("trustix status");
   voice.code(`trustix decide --protocol nix --key ${key}`);
   voice.code(`curl -i ${observer.proxyUrl}/${rocket.slice(11, 43)}.narinfo`);
+  voice.code(
+    `kill ${planets.mercury.daemon?.pid} ${planets.venus.daemon?.pid}   # two nodes fewer: what is not decided yet stays refused`,
+  );
   voice.code(`curl -i ${planets[COMPROMISED].cache.url}/${rocket.slice(11, 43)}.narinfo`);
   voice.say(`everything lies in ${folder} and goes away with Ctrl-C`);
 }
@@ -56,13 +59,19 @@ export interface MainOptions {
 
 /** The program behind `npm start` and `npm run dev`. */
 export async function main(args: readonly string[], options: MainOptions = {}): Promise<void> {
+  const unknown = args.find((word) => word !== "--once" && word !== "--without-nix");
+  if (unknown !== undefined) {
+    process.stderr.write(`trustix: error: ${unknown} came, --once or --without-nix wanted\n`);
+    process.exitCode = 2;
+    return;
+  }
   const once = args.includes("--once");
   const voice = makeVoice(process.stdout);
   const started = performance.now();
-  const nix = await installedNix();
+  const nix = args.includes("--without-nix") ? undefined : await installedNix();
   const folder = await mkdtemp(join(tmpdir(), "planets-"));
   process.stdout.write("Trustix: four builders, one of them compromised\n");
-  if (nix === undefined) voice.say("There is no Nix here: a script plays the builds, and nothing will be installed.");
+  if (nix === undefined) voice.say("Without Nix: a script plays the builds, and nothing will be installed.");
 
   const ending = Promise.withResolvers<void>();
   let interrupted = false;
@@ -76,8 +85,8 @@ export async function main(args: readonly string[], options: MainOptions = {}): 
   const whole = async (): Promise<void> => {
     const rocket = await tellStory(network, voice, nix?.version);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    const nothing = nix === undefined ? " Nothing was installed: there is no Nix here." : "";
-    voice.say(`\n   That took ${seconds} s.${nothing}`);
+    const nothing = nix === undefined ? " Nothing was installed: that needs Nix." : "";
+    process.stdout.write(`\nThat took ${seconds} s.${nothing}\n`);
     if (!once) showWhatToTry(network, voice, rocket);
   };
   try {
