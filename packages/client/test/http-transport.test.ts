@@ -14,9 +14,12 @@ import {
   NodeAPI,
   ValueResponseSchema,
 } from "@trustix/proto";
+import { utf8 } from "@trustix/crypto";
+import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { RpcError, httpTransport } from "../src/index.ts";
+import { RPC_CODES, RpcError, httpTransport } from "../src/index.ts";
 import type { HttpTransportOptions, RpcCode, RpcErrorOrigin, RpcTransport } from "../src/index.ts";
+import { errorOfAnswer } from "../src/rpc-error.ts";
 import { scriptedServer } from "./scripted-server.ts";
 import type { Script, ScriptedServer } from "./scripted-server.ts";
 
@@ -244,13 +247,14 @@ test("a connection the server closed while idle is not the server being down", a
   });
 });
 
-test("nobody listening is unavailable, at once; a closed client and an aborted call are canceled", async () => {
+test("nobody listening is unavailable, at once; a client closed (even twice) and an aborted call are canceled", async () => {
   const probe = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => probe.once("listening", resolve));
   const { port } = probe.address() as AddressInfo;
   await new Promise((resolve) => probe.close(resolve));
   const transport = httpTransport(`http://127.0.0.1:${port}`);
   expect(await failure(getHead(transport))).toMatchObject({ code: "unavailable", message: "connection refused" });
+  await transport.close();
   await transport.close();
   expect(await failure(getHead(transport))).toMatchObject({ code: "canceled" });
 
@@ -344,3 +348,27 @@ test.runIf(process.getuid?.() === 0)(
     expect(server.asked).toHaveLength(2);
   },
 );
+
+test("whatever an error body holds, it ends in an error with a code", async () => {
+  const parts = fc.record({
+    code: fc.oneof(fc.constantFrom("not_found", "unknown", "mystery", ""), fc.jsonValue()),
+    message: fc.oneof(fc.string(), fc.jsonValue()),
+    details: fc.oneof(
+      fc.array(fc.record({ type: fc.string(), value: fc.oneof(fc.base64String(), fc.string()) }), { maxLength: 40 }),
+      fc.jsonValue(),
+    ),
+  });
+  const bodies = fc.oneof(
+    parts.map((value) => utf8(JSON.stringify(value))),
+    fc.json().map(utf8),
+    fc.uint8Array(),
+  );
+  fc.assert(
+    fc.property(fc.integer({ min: 100, max: 599 }), bodies, (status, body) => {
+      const error = errorOfAnswer(status, body);
+      expect(RPC_CODES).toContain(error.code);
+      expect(error.message.length).toBeLessThanOrEqual(1000);
+      expect(error.details.length).toBeLessThanOrEqual(16);
+    }),
+  );
+});
