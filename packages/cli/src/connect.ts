@@ -1,5 +1,6 @@
 /** From the command line to a node: address, token, time limit, and the log that is meant. */
 import { access, constants, open } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { httpTransport, type RpcTransport } from "@trustix/client";
 import { nodeCrypto } from "@trustix/node-crypto";
@@ -80,14 +81,14 @@ async function readToken({ io }: CommandInput): Promise<PrivateToken | undefined
         () => true,
         () => false,
       ));
-    if (readable) return readTokenFile(path);
+    if (readable) return readTokenFile(io.cwd, path);
   }
   return undefined;
 }
 
 /** The private token in a file. Throws `CliError`. */
-async function readTokenFile(path: string): Promise<PrivateToken> {
-  const text = await readStart(path).catch((cause: unknown) => {
+async function readTokenFile(cwd: string, path: string): Promise<PrivateToken> {
+  const text = await readStart(resolve(cwd, path)).catch((cause: unknown) => {
     throw new CliError(`the token file ${path} cannot be read: ${(cause as Error).message}`, {
       hint: "TRUSTIX_TOKEN names a file made by `trustix generate-token`",
       cause,

@@ -21,14 +21,18 @@ export async function main(spec: ProgramSpec): Promise<never> {
   // Timers of the commands do not keep the process alive by themselves; the command that waits for them must.
   setInterval(() => undefined, 2 ** 30);
   const io = processIo(ending.signal);
-  let exit: number;
+  const exit = await runCommandLine(spec, process.argv.slice(2), io);
+  process.exit(interrupted && exit === EXIT.failed ? EXIT.interrupted : exit);
+}
+
+/** One command line, its errors told on `io`; the exit code. Never throws. */
+export async function runCommandLine(spec: ProgramSpec, argv: readonly string[], io: Io): Promise<number> {
   try {
-    exit = await runProgram(spec, process.argv.slice(2), io);
+    return await runProgram(spec, argv, io);
   } catch (error) {
-    if (ending.signal.aborted) process.exit(interrupted ? EXIT.interrupted : EXIT.failed);
-    exit = await report(error, io);
+    // What breaks off because somebody ended it needs no words.
+    return io.signal.aborted ? EXIT.failed : report(error, io);
   }
-  process.exit(exit);
 }
 
 async function report(error: unknown, io: Io): Promise<number> {

@@ -1,6 +1,6 @@
 /** Files that must not exist yet: keys and tokens are never overwritten, and private ones are never readable by others. */
 import { lstat, mkdir, open } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { CliError } from "./cli-error.ts";
 
 export interface NewFile {
@@ -10,14 +10,15 @@ export interface NewFile {
   readonly mode: number;
 }
 
-/** Writes all of them or, if one is there already, none. Content is on disk when it resolves. */
-export async function writeNewFiles(files: readonly NewFile[]): Promise<void> {
+/** Writes all of them, below `cwd`, or, if one is there already, none. Content is on disk when it resolves. */
+export async function writeNewFiles(cwd: string, files: readonly NewFile[]): Promise<void> {
   for (const { path } of files) {
-    if ((await lstat(path).catch(() => undefined)) !== undefined) throw exists(path);
+    if ((await lstat(resolve(cwd, path)).catch(() => undefined)) !== undefined) throw exists(path);
   }
   for (const { path, content, mode } of files) {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const file = await open(path, "wx", mode).catch((error: NodeJS.ErrnoException) => {
+    const at = resolve(cwd, path);
+    await mkdir(dirname(at), { recursive: true, mode: 0o700 });
+    const file = await open(at, "wx", mode).catch((error: NodeJS.ErrnoException) => {
       throw error.code === "EEXIST"
         ? exists(path)
         : new CliError(`${path} cannot be written: ${error.message}`, { cause: error });

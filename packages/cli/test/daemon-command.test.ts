@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { runCommand } from "./transcript.ts";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const source = (name: string): string => join(import.meta.dirname, `../src/${name}.ts`);
@@ -36,12 +37,10 @@ function env(): Record<string, string> {
   };
 }
 
-function run(name: "trustix" | "trustix-nix", ...args: string[]): Promise<Ran> {
-  const child = spawn(process.execPath, [source(name), ...args], { env: env(), cwd: home });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
-  return new Promise((resolve) => child.on("close", (exit) => resolve({ exit, out, err })));
+async function run(name: "trustix" | "trustix-nix", ...args: string[]): Promise<Ran> {
+  const words = args.map((word) => (word === "" ? '""' : word)).join(" ");
+  const { exit, stdout, stderr } = await runCommand(`${name} ${words}`, { cwd: home, env: env() });
+  return { exit, out: stdout.join("\n"), err: stderr.join("\n") };
 }
 
 function start(...args: string[]): Running {
@@ -79,22 +78,22 @@ test("a fresh node: made, started, written to, read, checked, ended", { timeout:
     out: "",
     err: expect.stringMatching(/trustix\.toml: there is no such file\ntrustix: hint: `trustix init` makes/),
   });
-  expect(await run("trustix", "init")).toMatchObject({ exit: 0, out: expect.stringContaining("  trustix daemon\n") });
+  expect(await run("trustix", "init")).toMatchObject({ exit: 0, out: expect.stringContaining("  trustix daemon") });
   daemon = start();
   await ready(daemon);
 
   const hex = (text: string): string => Buffer.from(text).toString("hex");
   const key = hex(`/nix/store/${"0".repeat(31)}1-hello-2.12`);
-  expect(await run("trustix", "submit", "--key", key, "--value", hex("v1"))).toEqual({ exit: 0, out: "OK\n", err: "" });
+  expect(await run("trustix", "submit", "--key", key, "--value", hex("v1"))).toEqual({ exit: 0, out: "OK", err: "" });
   expect(await run("trustix", "flush")).toEqual({ exit: 0, out: "", err: "" });
   const queried = await run("trustix", "query", "--key", key);
   expect(queried).toMatchObject({ exit: 0, err: "" });
-  const digest = /^Output digest: ([0-9a-f]{64})\n$/.exec(queried.out)![1]!;
+  const digest = /^Output digest: ([0-9a-f]{64})$/.exec(queried.out)![1]!;
   expect(await run("trustix", "get-value", "--digest", digest)).toEqual({ exit: 0, out: "v1", err: "" });
   expect(await run("trustix", "query", "--key", hex("nobody"))).toMatchObject({ exit: 1, out: "" });
   expect(await run("trustix", "decide", "--protocol", "nix", "--key", key)).toEqual({
     exit: 0,
-    out: `Decided on output digest '${digest}' with confidence 100\n`,
+    out: `Decided on output digest '${digest}' with confidence 100`,
     err: "",
   });
   expect(await run("trustix", "decide", "--protocol", "nix", "--key", hex("nobody"))).toMatchObject({ exit: 3 });
@@ -116,7 +115,7 @@ test("a fresh node: made, started, written to, read, checked, ended", { timeout:
   expect(Date.now() - asked).toBeLessThan(6000);
   expect(await run("trustix", "fsck")).toMatchObject({
     exit: 0,
-    out: expect.stringMatching(/: 1 entry, \d+ heads?, .*: sound\n$/),
+    out: expect.stringMatching(/: 1 entry, \d+ heads?, .*: sound$/),
   });
   expect(await run("trustix", "fsck", "--state", "nowhere")).toMatchObject({
     exit: 1,
@@ -157,7 +156,7 @@ test(
   async () => {
     expect(await run("trustix-nix", "spool", "--once")).toMatchObject({
       exit: 0,
-      out: "0 claims accepted, 0 refused, 0 skipped, 0 bad\n",
+      out: "0 claims accepted, 0 refused, 0 skipped, 0 bad",
     });
     await chmod(join(home, "spool"), 0o777);
     expect(await run("trustix-nix", "spool", "--once")).toMatchObject({

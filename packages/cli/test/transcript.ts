@@ -12,6 +12,11 @@
  * `$ID`, `$DIGEST` and other names given to the runner are filled in.
  */
 import { spawn } from "node:child_process";
+import type { Io } from "../src/command.ts";
+import { runCommandLine } from "../src/main.ts";
+import type { ProgramSpec } from "../src/program.ts";
+import { TRUSTIX_NIX } from "../src/trustix-nix-commands.ts";
+import { TRUSTIX } from "../src/trustix-commands.ts";
 
 export interface Step {
   readonly line: number;
@@ -45,8 +50,58 @@ export interface Seen {
   readonly exit: number;
 }
 
-/** Runs a step's command. */
-export function runCommand(command: string, options: { cwd: string; env: Record<string, string> }): Promise<Seen> {
+export interface Surroundings {
+  readonly cwd: string;
+  readonly env: Record<string, string>;
+}
+
+/**
+ * Runs a step's command: a plain call of our programs here, on the same code below `main`; anything a shell must read in
+ * a shell, with processes of its own. A process costs half a second of a busy machine, and most steps need none.
+ */
+export function runCommand(command: string, options: Surroundings): Promise<Seen> {
+  const plain = plainCall(command);
+  return plain === undefined ? runInShell(command, options) : callHere(plain, options);
+}
+
+interface PlainCall {
+  readonly program: ProgramSpec;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** `NAME=value trustix words "more words"`; `undefined` for what only a shell understands. */
+function plainCall(command: string): PlainCall | undefined {
+  const words = command.match(/"[^"]*"|[^\s"]+/g)?.map((word) => word.replaceAll('"', "")) ?? [];
+  const env: Record<string, string> = {};
+  while (/^[A-Z_]+=/.test(words[0] ?? "")) {
+    const [name, value] = words.shift()!.split("=") as [string, string];
+    env[name] = value;
+  }
+  const program = [TRUSTIX, TRUSTIX_NIX].find(({ name }) => name === words[0]);
+  return program === undefined || /[|&;<>$`(]/.test(command) ? undefined : { program, argv: words.slice(1), env };
+}
+
+async function callHere({ program, argv, env }: PlainCall, options: Surroundings): Promise<Seen> {
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  const io: Io = {
+    out: (line) => void out.push(Buffer.from(`${line}\n`)),
+    outBytes: (bytes) => void out.push(Buffer.from(bytes)),
+    note: (line) => void err.push(Buffer.from(`${line}\n`)),
+    progress: () => undefined,
+    env: { ...options.env, ...env },
+    cwd: options.cwd,
+    uid: process.geteuid?.() ?? 0,
+    signal: new AbortController().signal,
+    terminal: false,
+    now: () => Date.now(),
+  };
+  const exit = await runCommandLine(program, argv, io);
+  return { stdout: linesOf(out), stderr: linesOf(err), exit };
+}
+
+function runInShell(command: string, options: Surroundings): Promise<Seen> {
   const source = (name: string): string => `${import.meta.dirname}/../src/${name}.ts`;
   const functions = ["trustix", "trustix-nix"].map((name) => {
     const word = name.replace("-", "_");

@@ -42,6 +42,9 @@ for (const file of await readdir(folder)) {
       PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
       LC_ALL: "C.UTF-8",
       XDG_RUNTIME_DIR: cwd,
+      // As root the places would be the system's own.
+      CONFIGURATION_DIRECTORY: join(cwd, "config"),
+      STATE_DIRECTORY: join(cwd, "state"),
       ...names,
     };
     const configured = { ...env, TRUSTIX_RPC: names["NODE"]!, TRUSTIX_TOKEN: names["TOKEN"]! };
@@ -49,7 +52,7 @@ for (const file of await readdir(folder)) {
       text.replaceAll(/\$([A-Z]+)\b/g, (whole, name: string) => names[name] ?? whole);
     for (const step of parseTranscript(await readFile(join(folder, file), "utf8"))) {
       const bare = file.startsWith("bare-");
-      const seen = await runCommand(step.command, { cwd, env: bare ? env : configured });
+      const seen = await runCommand(fill(step.command), { cwd, env: bare ? env : configured });
       const [stdout, stderr] = [step.stdout.map(fill), step.stderr.map(fill)];
       expect({
         step: `${file}:${step.line} ${step.command}`,

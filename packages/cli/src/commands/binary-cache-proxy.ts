@@ -1,5 +1,6 @@
 /** `trustix-nix binary-cache-proxy`: runs the proxy until it is told to end. */
 import { open } from "node:fs/promises";
+import { resolve } from "node:path";
 import { fromNix32, parsePublicCacheKey, parseSecretCacheKey, type CacheSecretKey } from "@trustix/nix-formats";
 import { createBinaryCacheProxy, type UpstreamConfig } from "@trustix/nix";
 import type { Config } from "@trustix/node";
@@ -56,9 +57,9 @@ export const run: Action = async (input) => {
 };
 
 function ended(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
+  return new Promise((done) => {
+    if (signal.aborted) done();
+    signal.addEventListener("abort", () => done(), { once: true });
   });
 }
 
@@ -86,7 +87,7 @@ async function readSigningKey(input: CommandInput): Promise<CacheSecretKey> {
   const path = input.needed("privkey");
   let text: string;
   try {
-    const file = await open(path, "r");
+    const file = await open(resolve(input.io.cwd, path), "r");
     try {
       if (((await file.stat()).mode & 0o077) !== 0)
         input.io.note(`trustix: warning: ${path} may be read by others: chmod 600 it`);

@@ -11,7 +11,7 @@ export const run: Action = async (input) => {
   const [privkey, pubkey] = [input.needed("privkey"), input.needed("pubkey")];
   if (privkey === pubkey) throw usageError("--privkey and --pubkey name the same file");
   const keys = keyPairOfSeed(nodeCrypto(), randomSeed());
-  await writeNewFiles([
+  await writeNewFiles(input.io.cwd, [
     { path: privkey, content: `${formatPrivateKey(keys)}\n`, mode: 0o600 },
     { path: pubkey, content: `${formatPublicKey(keys.publicKey)}\n`, mode: 0o644 },
   ]);

@@ -15,6 +15,7 @@ export const run: Action = async (input) => {
     { path: pubkey, content: formatPublicToken(token), mode: 0o644 },
   ];
   await writeNewFiles(
+    input.io.cwd,
     halves.flatMap(({ path, content, mode }): NewFile[] =>
       path === undefined ? [] : [{ path, content: `${content}\n`, mode }],
     ),

@@ -27,7 +27,7 @@ export const run: Action = async (input) => {
   const token = { name: "owner", ...keyPairOfSeed(nodeCrypto(), randomSeed()) };
   const place = (name: string): string => join(folder, name);
   const config = configText(formatPublicKey(keys.publicKey), formatPublicToken(token));
-  await writeNewFiles([
+  await writeNewFiles(input.io.cwd, [
     { path: place("log.key"), content: `${formatPrivateKey(keys)}\n`, mode: 0o600 },
     { path: place("log.pub"), content: `${formatPublicKey(keys.publicKey)}\n`, mode: 0o644 },
     { path: place("trustix.token"), content: `${formatPrivateToken(token)}\n`, mode: 0o600 },

@@ -1,5 +1,6 @@
 /** `trustix print-log-id`: ids of logs, from a public key or from the publishers of a configuration. */
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { logIdOf, parseProtocol, parsePublicKey } from "@trustix/protocol";
 import { CliError, usageError } from "../cli-error.ts";
@@ -13,7 +14,7 @@ export const run: Action = async (input) => {
   const config = input.text("config");
   if (config !== undefined) return fromConfig(input, config);
   if (input.text("pubkey") === undefined) throw usageError("--config FILE, or --protocol and --pubkey, wanted");
-  const publicKey = parsePublicKey(await keyTextOf(input.needed("pubkey")));
+  const publicKey = parsePublicKey(await keyTextOf(input.io.cwd, input.needed("pubkey")));
   const protocol = parseProtocol(input.needed("protocol"));
   const id = logIdOf(nodeCrypto(), { protocol, publicKey });
   input.io.out(input.on("json") ? JSON.stringify([{ id, protocol: protocol.name }]) : id);
@@ -35,7 +36,7 @@ async function fromConfig(input: CommandInput, path: string): Promise<void> {
 }
 
 /** The key itself, or the text of the file that holds it. */
-async function keyTextOf(text: string): Promise<string> {
+async function keyTextOf(cwd: string, text: string): Promise<string> {
   if (/^[A-Za-z0-9+/]{43}=$/.test(text.trim())) return text;
-  return readFile(text, "utf8").catch(() => text);
+  return readFile(resolve(cwd, text), "utf8").catch(() => text);
 }

@@ -32,7 +32,8 @@ export interface LoadOptions {
 
 /** Throws `NodeError` `bad_config`. */
 export async function loadConfig(path: string, options: LoadOptions): Promise<Config> {
-  const { crypto, files = nodeFiles, env = process.env, cwd = process.cwd(), keys = true } = options;
+  const { crypto, env = process.env, cwd = process.cwd(), keys = true } = options;
+  const files = filesIn(cwd, options.files ?? nodeFiles);
   const result = validate(await readConfigText(files, path));
   if ("problems" in result) throw configError(path, result.problems);
   const { file } = result;
@@ -74,6 +75,14 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
   }
   if (findings.problems.length > 0) throw configError(path, findings.problems);
   return config;
+}
+
+/** Relative names start at `cwd`; messages keep them as they were given. */
+function filesIn(cwd: string, files: Files): Files {
+  return {
+    readFile: (path, max) => files.readFile(resolve(cwd, path), max),
+    mode: (path) => files.mode(resolve(cwd, path)),
+  };
 }
 
 /** The real files. */
