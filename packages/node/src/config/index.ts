@@ -1,25 +1,7 @@
 /** The configuration: `loadConfig` for programs, `configReference` for pages, `Limits` for the parts of the node. */
-export type {
-  Config,
-  ListenerAddress,
-  ListenerConfig,
-  LogConfig,
-  ProtocolRules,
-  PublishConfig,
-  PublisherConfig,
-  SubscriberConfig,
-  UpstreamConfig,
-} from "./config.ts";
-export {
-  AddressError,
-  listenerOf,
-  parseListenAddress,
-  parseRemote,
-  parseUpstream,
-  type ListenerOptions,
-} from "./addresses.ts";
-export { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-export { loadConfig, nodeFiles, type LoadOptions } from "./load.ts";
-export { nearest } from "./nearest.ts";
+export type { Config } from "./config.ts";
+export { listenerOf } from "./addresses.ts";
+export { DEFAULT_LIMITS } from "./limits.ts";
+export { loadConfig, type LoadOptions } from "./load.ts";
 export type { Files } from "./read-text.ts";
-export { configReference, type ConfigKey } from "./reference.ts";
+export { configReference } from "./reference.ts";
