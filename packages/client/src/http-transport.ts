@@ -2,17 +2,16 @@
  * The Connect protocol's unary calls over HTTP/1.1: TCP, TLS or a unix socket. No redirects, no cookies, no proxy.
  *
  * A call is one POST of `application/proto`. It ends in the answer or in an `RpcError`: after `timeoutMs` at the
- * latest, whatever the server does. A connection that the server closed while it lay idle is not the server being
- * down: a call that got no byte of an answer over a used connection is sent once more. Every method of the protocol
- * may be repeated.
+ * latest, whatever the server does.
  */
 import { getCACertificates } from "node:tls";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { ProtocolError, decode } from "@trustix/protocol";
 import { Pool, buildConnector } from "undici";
-import type { Dispatcher } from "undici";
-import { BodyCollector, decodeBody, tooLarge } from "./answer-body.ts";
+import { decodeBody } from "./answer-body.ts";
+import { postTwice } from "./post.ts";
+import type { AnswerHeaders, PostRequest } from "./post.ts";
 import { parseRemoteUrl } from "./remote-url.ts";
 import type { RemoteAddress } from "./remote-url.ts";
 import { MAX_ERROR_BYTES, RpcError, errorOfAnswer } from "./rpc-error.ts";
@@ -138,117 +137,6 @@ function systemCertificates(): string[] {
   const system = getCACertificates("system");
   return system.length > 0 ? system : getCACertificates("default");
 }
-
-interface PostRequest {
-  readonly path: string;
-  readonly headers: Record<string, string>;
-  readonly body: Uint8Array;
-  readonly deadline: number;
-  readonly timeoutMs: number;
-  readonly limit: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
-
-interface PostAnswer {
-  readonly status: number;
-  readonly headers: AnswerHeaders;
-  readonly body: Uint8Array;
-}
-
-const LOST_CONNECTION = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
-
-async function postTwice(pool: Pool, request: PostRequest): Promise<PostAnswer> {
-  try {
-    return await post(pool, request);
-  } catch (error) {
-    const cause = error instanceof RpcError ? error.cause : undefined;
-    if (!LOST_CONNECTION.has((cause as NodeJS.ErrnoException | undefined)?.code ?? "")) throw error;
-    return post(pool, request);
-  }
-}
-
-/** `dispatch` and not `request`: no stream objects, twice the calls a second. */
-function post(pool: Pool, request: PostRequest): Promise<PostAnswer> {
-  return new Promise((resolve, reject) => {
-    const { signal } = request;
-    if (signal?.aborted === true) return reject(canceled());
-    let controller: Dispatcher.DispatchController | undefined;
-    let done = false;
-    const end = (finish: () => void): void => {
-      if (done) return;
-      done = true;
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-      finish();
-    };
-    // The promise ends now; the connection is torn down behind it, also when it was still being made.
-    const stop = (error: RpcError): void => end(() => (reject(error), controller?.abort(error)));
-    const onAbort = (): void => stop(canceled());
-    const timer = setTimeout(
-      () => stop(new RpcError("deadline_exceeded", `no answer within ${request.timeoutMs} ms`, { origin: "network" })),
-      Math.max(1, request.deadline - performance.now()),
-    );
-    signal?.addEventListener("abort", onAbort);
-
-    let status = 0;
-    let headers: AnswerHeaders = {};
-    let collector = new BodyCollector(request.limit);
-    pool.dispatch(
-      { method: "POST", path: request.path, headers: request.headers, body: request.body },
-      {
-        onRequestStart(started) {
-          controller = started;
-          if (done) started.abort(canceled());
-        },
-        onResponseStart(_, statusCode, responseHeaders) {
-          status = statusCode;
-          headers = responseHeaders;
-          if (status !== 200) collector = new BodyCollector(MAX_ERROR_BYTES);
-        },
-        onResponseData(_, chunk) {
-          if (!collector.add(chunk)) stop(tooLarge(status === 200 ? request.limit : MAX_ERROR_BYTES));
-        },
-        onResponseEnd() {
-          end(() => resolve({ status, headers, body: collector.bytes() }));
-        },
-        onResponseError(_, error) {
-          end(() => reject(networkError(error, status !== 0)));
-        },
-      },
-    );
-  });
-}
-
-function canceled(): RpcError {
-  return new RpcError("canceled", "the call was canceled", { origin: "network" });
-}
-
-/** What went wrong on the way, in words; `cause` is kept only where the call may be sent again. */
-function networkError(error: Error, answerBegun: boolean): RpcError {
-  if (error instanceof RpcError) return error;
-  const inner = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
-  const code = (inner as NodeJS.ErrnoException).code ?? "";
-  if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") return canceled();
-  const text = WORDS[code] ?? inner.message;
-  return new RpcError("unavailable", answerBegun ? `the connection broke within the answer: ${text}` : text, {
-    origin: "network",
-    ...(!answerBegun && { cause: inner }),
-  });
-}
-
-const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the host's name cannot be looked up now",
-  EHOSTUNREACH: "host unreachable",
-  ENETUNREACH: "network unreachable",
-  ETIMEDOUT: "the connection timed out",
-  UND_ERR_CONNECT_TIMEOUT: "the connection timed out",
-  UND_ERR_SOCKET: "the connection was closed",
-};
 
 function header(headers: AnswerHeaders, name: string): string {
   const value = headers[name];

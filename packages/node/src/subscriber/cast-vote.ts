@@ -18,8 +18,8 @@ export interface Ballot {
   /** Best first. */
   readonly remotes: () => readonly Remote[];
   readonly clientOf: (remote: Remote) => LogClient;
-  /** Asks all remotes for a newer head; true if one is held now. */
-  readonly refresh: (signal: AbortSignal) => Promise<boolean>;
+  /** Asks all remotes for a newer head. */
+  readonly refresh: (signal: AbortSignal) => Promise<void>;
   /** Why no head could be had so far. */
   readonly whyNoHead: () => string;
   readonly clock: Clock;
@@ -35,9 +35,10 @@ export async function castVote(ballot: Ballot, signal: AbortSignal): Promise<Vot
   if (held === undefined) return vote(ballot, "unreachable", ballot.whyNoHead());
   const first = await ask(ballot, held, signal);
   if (!first.some(({ kind }) => kind === "root_gone") || settled(first.at(-1))) return judge(ballot, first);
-  const refreshed = await ballot.refresh(signal);
+  // Another vote or a poll may have brought a newer head while this one waited.
+  if (log.held === held) await ballot.refresh(signal);
   if (isExcluded(ballot)) return excluded(ballot);
-  return judge(ballot, refreshed ? await ask(ballot, log.held!, signal) : first);
+  return judge(ballot, log.held === held ? first : await ask(ballot, log.held!, signal));
 }
 
 /** Asked anew each time: a log can be caught lying while we wait for it. */

@@ -4,61 +4,26 @@
  * A log is its key, not a place: every remote is asked for every log, a replica's answer is as good as the log's own
  * node's. A remote that is down, lacks a log or lies is a state to show, never a reason to stop.
  */
-import type { LogClient, RpcTransport } from "@trustix/client";
+import type { LogClient } from "@trustix/client";
 import { logClient } from "@trustix/client";
-import type { Crypto } from "@trustix/crypto";
-import type { Hash, LogHead, LogId, LogInfo, Vote } from "@trustix/protocol";
-import type { Store } from "@trustix/storage";
+import type { Hash, LogHead, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { Clock, FollowedLog, Follower, Reachability } from "../model.ts";
+import type { FollowedLog } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
 import { castVote } from "./cast-vote.ts";
 import { FollowedHead } from "./followed-head.ts";
 import type { JudgeOptions, Verdict } from "./followed-head.ts";
+import { DEFAULT_POLL_INTERVAL_MS } from "./options.ts";
+import type { CacheableFollower, FollowerOptions } from "./options.ts";
+import { Places } from "./places.ts";
 import { RememberedLogs } from "./remembered-logs.ts";
 import { Remote } from "./remote.ts";
-
-export interface FollowerOptions {
-  readonly crypto: Crypto;
-  readonly store: Store;
-  readonly clock: Clock;
-  /** 0..1, for jitter. */
-  readonly random: () => number;
-  readonly logs: readonly { readonly info: LogInfo; readonly name: string }[];
-  /** One for each remote; closed with the follower. */
-  readonly remotes: readonly RpcTransport[];
-  /** Milliseconds between polls of a remote. Default 30 minutes. */
-  readonly intervalMs?: number | undefined;
-  /** Milliseconds for one call of a poll. Default 20 000. */
-  readonly pollTimeoutMs?: number | undefined;
-  /** Milliseconds for one call of a vote. Default 2000. */
-  readonly voteTimeoutMs?: number | undefined;
-  /** Told of everything a person may want to read about. */
-  readonly onEvent?: ((event: FollowerEvent) => void) | undefined;
-}
-
-export type FollowerEvent =
-  | { readonly kind: "taken"; readonly logId: LogId; readonly remote: string; readonly head: LogHead }
-  | { readonly kind: "contradiction"; readonly logId: LogId; readonly remote: string; readonly why: string }
-  | { readonly kind: "unreachable" | "refused"; readonly logId: LogId; readonly remote: string; readonly why: string }
-  /** Stored state could not be written: the head is not taken. */
-  | { readonly kind: "failed"; readonly logId: LogId; readonly remote: string; readonly why: string };
-
-/** A follower whose votes can be cached: they come out the same while `revision` stays. */
-export interface CacheableFollower extends Follower {
-  /** Grows whenever a held head changes or a log is caught lying. */
-  revision(): number;
-}
-
-export const DEFAULT_POLL_INTERVAL_MS = 30 * 60 * 1000;
 
 interface Followed {
   readonly name: string;
   readonly head: FollowedHead;
   readonly clients: ReadonlyMap<Remote, LogClient>;
-  readonly reachability: Map<Remote, Reachability>;
-  /** Where the held head, or the last equal one, came from: asked first. */
-  source: Remote | undefined;
+  readonly places: Places;
   refreshing: Promise<void> | undefined;
 }
 
@@ -93,7 +58,7 @@ class RemoteFollower implements CacheableFollower {
   }
 
   logs(): readonly FollowedLog[] {
-    return [...this.#followed.values()].map(({ name, head, reachability }) => ({
+    return [...this.#followed.values()].map(({ name, head, places }) => ({
       info: head.info,
       name,
       head: head.held,
@@ -102,7 +67,7 @@ class RemoteFollower implements CacheableFollower {
         url: remote.url,
         reachability:
           head.against === undefined
-            ? (reachability.get(remote) ?? { state: "unknown" })
+            ? places.stateOf(remote)
             : { state: "refused", since: head.against.time, why: head.against.why },
       })),
     }));
@@ -122,10 +87,10 @@ class RemoteFollower implements CacheableFollower {
       {
         log: log.head,
         key,
-        remotes: () => this.#bestFirst(log),
+        remotes: () => log.places.worthAsking(),
         clientOf: (remote) => log.clients.get(remote)!,
         refresh: (stop) => this.#refresh(log, stop),
-        whyNoHead: () => this.#whyNoHead(log),
+        whyNoHead: () => log.places.whyNoHead(),
         clock: this.#options.clock,
         timeoutMs: this.#voteTimeoutMs,
       },
@@ -137,7 +102,9 @@ class RemoteFollower implements CacheableFollower {
     const logs = from.flatMap((id) => this.#followed.get(id) ?? []);
     const [some] = logs;
     if (some === undefined) return undefined;
-    const remotes = [...new Set(logs.flatMap((log) => this.#bestFirst(log)))].filter((one) => one.leftAloneMs === 0);
+    const remotes = [...new Set(logs.flatMap(({ places }) => places.worthAsking()))].filter(
+      (one) => one.leftAloneMs === 0,
+    );
     const answers = await askRemotes(
       remotes,
       async (remote, stop) => {
@@ -165,7 +132,7 @@ class RemoteFollower implements CacheableFollower {
     const clients = new Map(
       this.#remotes.map((remote) => [remote, logClient({ crypto, transport: remote.transport, log: head.info })]),
     );
-    return { name, head, clients, reachability: new Map(), source: undefined, refreshing: undefined };
+    return { name, head, clients, places: new Places(this.#remotes, this.#options.clock), refreshing: undefined };
   }
 
   #find(logId: LogId): Followed {
@@ -210,22 +177,25 @@ class RemoteFollower implements CacheableFollower {
     const { signal } = options;
     if (signal.aborted || log.head.against !== undefined) return true;
     const client = log.clients.get(remote)!;
-    const start = this.#options.clock.now();
-    const got = await client.head(options);
-    if (signal.aborted) return true;
-    remote.noteCall(got.kind !== "unreachable", this.#options.clock.now() - start);
-    if (got.kind === "unreachable") return this.#note(remote, log, "unreachable", got.why);
-    if (got.kind !== "head") return this.#note(remote, log, "refused", got.why);
-    const others = this.#bestFirst(log).flatMap((other) => (other === remote ? [] : log.clients.get(other)!));
-    let verdict: Verdict;
     try {
-      verdict = await log.head.judge(got.head, client, others, options);
+      const start = this.#options.clock.now();
+      const got = await client.head(options);
+      if (signal.aborted) return true;
+      remote.noteCall(got.kind !== "unreachable", this.#options.clock.now() - start);
+      if (got.kind === "unreachable") return this.#note(remote, log, "unreachable", got.why);
+      if (got.kind === "unverifiable") return this.#note(remote, log, "refused", got.why);
+      if (got.kind === "refused") {
+        // A remote that lacks a log is nothing to tell anybody of: each is asked for all.
+        log.places.note(remote, "refused", got.why);
+        return true;
+      }
+      const others = log.places.bestFirst().flatMap((other) => (other === remote ? [] : log.clients.get(other)!));
+      return this.#apply(remote, log, got.head, await log.head.judge(got.head, client, others, options));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       this.#options.onEvent?.({ kind: "failed", logId: log.head.info.id, remote: remote.url, why });
       return true;
     }
-    return this.#apply(remote, log, got.head, verdict);
   }
 
   #apply(remote: Remote, log: Followed, head: LogHead, verdict: Verdict): boolean {
@@ -233,10 +203,10 @@ class RemoteFollower implements CacheableFollower {
     switch (verdict.kind) {
       case "taken":
         this.#options.onEvent?.({ kind: "taken", ...about, head });
-        log.source = remote;
+        log.places.source = remote;
         return this.#note(remote, log, "reachable", "");
       case "held":
-        log.source ??= remote;
+        log.places.source ??= remote;
         return this.#note(remote, log, "reachable", "");
       case "behind":
         return this.#note(remote, log, "reachable", "");
@@ -248,26 +218,18 @@ class RemoteFollower implements CacheableFollower {
     }
   }
 
-  /** Keeps since when a remote is in a state; tells of changes only. */
+  /** Notes how a remote did for a log and tells of changes; true unless it cannot be reached. */
   #note(remote: Remote, log: Followed, state: "reachable" | "unreachable" | "refused", why: string): boolean {
-    const before = log.reachability.get(remote);
-    const same = before?.state === state && (!("why" in before) || before.why === why);
-    if (!same) {
-      const since = before?.state === state && "since" in before ? before.since : this.#options.clock.now();
-      log.reachability.set(remote, state === "reachable" ? { state, since } : { state, since, why });
-      if (state !== "reachable") {
-        this.#options.onEvent?.({ kind: state, logId: log.head.info.id, remote: remote.url, why });
-      }
+    if (log.places.note(remote, state, why) && state !== "reachable") {
+      this.#options.onEvent?.({ kind: state, logId: log.head.info.id, remote: remote.url, why });
     }
     return state !== "unreachable";
   }
 
-  /** Polls all remotes for one log; at most one such poll is under way. True if another head is held than before. */
-  async #refresh(log: Followed, signal: AbortSignal): Promise<boolean> {
-    const before = log.head.held;
+  /** Polls all remotes for one log; at most one such poll is under way. */
+  async #refresh(log: Followed, signal: AbortSignal): Promise<void> {
     const poll = (log.refreshing ??= this.#pollEverywhere(log).finally(() => (log.refreshing = undefined)));
     await Promise.race([poll, aborted(signal)]);
-    return log.head.held !== before;
   }
 
   /** Resolves as soon as a newer head is held, or when all remotes answered. */
@@ -281,32 +243,6 @@ class RemoteFollower implements CacheableFollower {
       });
       void Promise.allSettled(polls).finally(resolve);
     });
-  }
-
-  /** Where the held head came from, then those that answered last time, then the rest. */
-  #bestFirst(log: Followed): Remote[] {
-    const rank = (remote: Remote): number => {
-      if (remote === log.source) return 0;
-      switch (log.reachability.get(remote)?.state) {
-        case "reachable":
-          return 1;
-        case undefined:
-        case "unknown":
-          return 2;
-        default:
-          return 3;
-      }
-    };
-    return [...this.#remotes].sort((a, b) => rank(a) - rank(b));
-  }
-
-  #whyNoHead(log: Followed): string {
-    if (this.#remotes.length === 0) return "no remotes are configured";
-    const reasons = this.#remotes.flatMap((remote) => {
-      const state = log.reachability.get(remote);
-      return state !== undefined && "why" in state ? [`${remote.url}: ${state.why}`] : [];
-    });
-    return reasons.length === 0 ? "no head of it was seen yet" : reasons.join("; ");
   }
 }
 

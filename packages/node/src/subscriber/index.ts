@@ -1,2 +1,4 @@
-export { DEFAULT_POLL_INTERVAL_MS, openFollower } from "./follower.ts";
-export type { CacheableFollower, FollowerEvent, FollowerOptions } from "./follower.ts";
+/** The subscriber: follows the logs of others, light mode. */
+export { openFollower } from "./follower.ts";
+export { DEFAULT_POLL_INTERVAL_MS } from "./options.ts";
+export type { CacheableFollower, FollowerEvent, FollowerOptions } from "./options.ts";

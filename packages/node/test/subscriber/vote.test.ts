@@ -90,6 +90,18 @@ test("a server of the existing program that says absent is unverifiable, and tha
   expect(heads(node)).toBe(before);
 });
 
+test("remotes that do not have a log are not asked for its claims", async () => {
+  const [mercury, venus] = [grown("mercury", 2), grown("venus", 2)];
+  const [own, other] = [new FakeNode("memory:m", mercury), new FakeNode("memory:v", venus)];
+  own.goLike = true;
+  const net = await follow([mercury, venus], [own, other]);
+  const calls = other.calls.length;
+  expect((await net.vote(mercury, "nobody")).outcome).toBe("unverifiable");
+  expect((await net.vote(mercury, "a1")).outcome).toBe("claims");
+  expect(other.calls).toHaveLength(calls);
+  expect(net.events.map(({ kind }) => kind)).toEqual(["taken", "taken"]);
+});
+
 test("a proof that does not hold is unverifiable, unless another remote has one that does", async () => {
   const mercury = grown("mercury", 3);
   const [liar, honest] = [new FakeNode("memory:liar", mercury), new FakeNode("memory:honest", mercury)];
