@@ -45,7 +45,10 @@ export function* load(state: MapState, wanted: Wanted, around?: Place): Needs<vo
     });
     return;
   }
-  const answer = yield { kind: "get", keys: wanted.buckets.map(({ path, depth }) => state.keys.bucket(path, 0, depth)) };
+  const answer = yield {
+    kind: "get",
+    keys: wanted.buckets.map(({ path, depth }) => state.keys.bucket(path, 0, depth)),
+  };
   unlessChanged(state, asked, () => {
     for (const [i, place] of wanted.buckets.entries()) takeBucket(state, place, answer[i]);
   });

@@ -5,6 +5,7 @@
 import { indexAt, LEAF_BYTES, unpackLeaf } from "./leaves.ts";
 import type { MapLeaf } from "./leaves.ts";
 import type { Wanted } from "./load.ts";
+import { PATH_BYTES } from "./paths.ts";
 import type { MapState } from "./state.ts";
 import { BUCKET, EMPTY, INNER, UNLOADED } from "./trie.ts";
 
@@ -30,7 +31,8 @@ export class OlderView {
   readonly #size: number;
   readonly #wanted: Wanted;
   /** The path of the node that is looked at; bits behind its depth mean nothing. */
-  readonly #cursor: Uint8Array;
+  readonly #cursor = new Uint8Array(PATH_BYTES);
+  readonly #path: Uint8Array;
   #lone: LoneBucket | undefined;
   #waiting: Uint32Array | undefined;
 
@@ -39,7 +41,7 @@ export class OlderView {
     this.#state = state;
     this.#size = size;
     this.#wanted = wanted;
-    this.#cursor = path.slice();
+    this.#path = path;
   }
 
   /** The bucket of the one leaf, after `hash` or `foldBucket` said `ONE`. */
@@ -50,10 +52,9 @@ export class OlderView {
   /** Leaves the old hash of the child of the path's node at `depth - 1` in the hasher's digest. */
   sibling(node: number, depth: number): Population {
     const bit = depth - 1;
+    this.#cursor.set(this.#path);
     this.#cursor[bit >> 3]! ^= 0x80 >> (bit & 7);
-    const population = this.#hash(node, depth);
-    this.#cursor[bit >> 3]! ^= 0x80 >> (bit & 7);
-    return population;
+    return this.#hash(node, depth);
   }
 
   /** The leaves of a cached bucket that count, packed. */

@@ -53,7 +53,9 @@ function addPage(state: MapState, page: Page, wanted: PageToRead, below: PageToR
       if (kind === SLOT_EMPTY) continue;
       const childPath = path.slice();
       if (bit === 1) childPath[depth >> 3]! |= 0x80 >> (depth & 7);
-      const child = trie.add(kind === SLOT_BUCKET ? BUCKET : kind === SLOT_INNER || kind === SLOT_PAGE ? INNER : UNLOADED);
+      const child = trie.add(
+        kind === SLOT_BUCKET ? BUCKET : kind === SLOT_INNER || kind === SLOT_PAGE ? INNER : UNLOADED,
+      );
       trie.setChild(node, bit, child);
       if (kind === SLOT_INNER) {
         grow(next, child, childPath, depth + 1);
@@ -63,7 +65,8 @@ function addPage(state: MapState, page: Page, wanted: PageToRead, below: PageToR
       trie.min[child] = page.min[next]!;
       trie.max[child] = page.max[next]!;
       if (kind === SLOT_BUCKET) trie.right[child] = page.count[next]!;
-      if (kind === SLOT_PAGE) below.push({ node: child, version: page.version[next]!, path: childPath, depth: depth + 1 });
+      if (kind === SLOT_PAGE)
+        below.push({ node: child, version: page.version[next]!, path: childPath, depth: depth + 1 });
     }
     trie.sumUp(node, state.hasher);
   };

@@ -14,7 +14,7 @@ import { SparseMapError } from "./errors.ts";
 import { LEAF_BYTES, unpackLeaf } from "./leaves.ts";
 import type { MapLeaf } from "./leaves.ts";
 import { load, Wanted } from "./load.ts";
-import { EMPTY_MAP_ROOT, HASH_BYTES, MapHasher, mapLeafData } from "./map-hashes.ts";
+import { EMPTY_MAP_ROOT, HASH_BYTES, type MapHasher, mapLeafData } from "./map-hashes.ts";
 import { MANY, NONE, OlderView, ONE } from "./older-view.ts";
 import type { LoneBucket, Population } from "./older-view.ts";
 import { PAGE_LEVELS, readPage, SLOT_EMPTY, SLOT_INNER, SLOT_PAGE } from "./pages.ts";
@@ -44,7 +44,10 @@ export function absenceBeside(
 ): MapProof {
   const data = mapLeafData(answer.other.path, valueHash);
   if (valueHash.length !== HASH_BYTES || !equalBytes(crypto.sha256(data), answer.other.leafHash)) {
-    throw new SparseMapError("bad_argument", `this value hash is not that of the leaf with index ${answer.other.index}`);
+    throw new SparseMapError(
+      "bad_argument",
+      `this value hash is not that of the leaf with index ${answer.other.index}`,
+    );
   }
   return { ...answer.unfinished, nonMembershipLeafData: data };
 }
@@ -102,7 +105,7 @@ function* throughPages(state: MapState, path: Uint8Array, at: MapVersion): Needs
   const sides: Side[] = [];
   let version = at.version;
   let wanted = at.root;
-  for (let depth = 0; depth < at.border; ) {
+  for (let depth = 0; depth < at.border;) {
     const key = state.keys.page(path, 0, depth, version);
     const record = state.pages.get(key) ?? (yield { kind: "get", keys: [key] })[0];
     if (record === undefined) {

@@ -18,7 +18,10 @@ export function sortLeaves(leaves: readonly MapLeaf[], size: number): Uint8Array
   for (const [i, { path, leafHash, index }] of leaves.entries()) {
     if (path.length !== PATH_BYTES || leafHash.length !== HASH_BYTES) {
       const got = `path ${path.length}, hash ${leafHash.length}`;
-      throw new SparseMapError("bad_argument", `leaf ${i} of the batch has wrong lengths (${got}), wanted 32 bytes each`);
+      throw new SparseMapError(
+        "bad_argument",
+        `leaf ${i} of the batch has wrong lengths (${got}), wanted 32 bytes each`,
+      );
     }
     if (!Number.isSafeInteger(index) || index < size || index >= MAX_INDEX) {
       const wanted = `wanted ${size} to 2^48 - 1: indices grow`;

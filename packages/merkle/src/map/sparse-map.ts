@@ -70,7 +70,8 @@ export class SparseMap {
   *locate(paths: readonly Uint8Array[]): Needs<(number | undefined)[]> {
     const state = this.#state;
     for (const path of paths) {
-      if (path.length !== PATH_BYTES) throw new SparseMapError("bad_argument", `a path has 32 bytes, got ${path.length}`);
+      if (path.length !== PATH_BYTES)
+        throw new SparseMapError("bad_argument", `a path has 32 bytes, got ${path.length}`);
     }
     for (;;) {
       const wanted = new Wanted();
