@@ -1,9 +1,10 @@
 /**
  * One flush, computed: new entries into the three trees, one signed head, and the records of all of it. Changes the
- * trees in memory; if the batch with the records is not written, the trees must be dropped.
+ * trees in memory; if the batch with the records is not written, the trees must be dropped. If the map has one of the
+ * keys, it throws `SparseMapError` `path_exists` and has changed nothing.
  */
 import type { Crypto } from "@trustix/crypto";
-import { type RecordChange, bundleChanges, leafHash } from "@trustix/merkle";
+import { BUNDLE_ENTRIES, type RecordChange, bundleChanges, leafHash } from "@trustix/merkle";
 import { NIX, type LogHead, type UnsignedHead } from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
 import { RecordWriter } from "../logs/byte-records.ts";
@@ -30,28 +31,32 @@ export interface Append {
   sign(head: UnsignedHead): LogHead;
 }
 
-export async function appendEntries(
-  append: Append,
-  reads: Reads,
-): Promise<{ changes: RecordChange[]; stored: StoredHead }> {
+export interface Appended {
+  readonly changes: RecordChange[];
+  readonly stored: StoredHead;
+}
+
+export async function appendEntries(append: Append, reads: Reads): Promise<Appended> {
   const { trees, keys, items, crypto } = append;
   const first = trees.log.size;
   const changes: RecordChange[] = [];
 
+  // The map first: it is the only one that may refuse, and then nothing has changed.
+  const version = trees.mapHeads.size + (append.mapHeadLeaves?.length ?? 0) / 32;
+  const map = await resolveNeeds(trees.map.apply(mapLeavesOf(crypto, items, first), version), reads);
+  pushAll(changes, map.changes);
+
   const leaves = new Uint8Array(items.length * 32);
   for (const [i, item] of items.entries()) leaves.set(item.leaf, i * 32);
-  changes.push(...trees.log.append(leaves));
+  pushAll(changes, trees.log.append(leaves));
 
   const entries = items.map((item) => ({ key: item.key, valueDigest: item.digest }));
   const bundles = bundleChanges(keys.bundles, first, trees.lastBundle, entries);
-  changes.push(...bundles);
-  if (items.length > 0) trees.lastBundle = trees.log.size % 256 === 0 ? undefined : bundles.at(-1)![1];
+  pushAll(changes, bundles);
+  if (items.length > 0) trees.lastBundle = trees.log.size % BUNDLE_ENTRIES === 0 ? undefined : bundles.at(-1)![1];
 
-  if (append.mapHeadLeaves) changes.push(...trees.mapHeads.append(append.mapHeadLeaves));
-  const version = trees.mapHeads.size;
-  const map = await resolveNeeds(trees.map.apply(mapLeavesOf(crypto, items, first), version), reads);
-  changes.push(...map.changes);
-  changes.push(...trees.mapHeads.append(leafHash(crypto, map.at.root)));
+  if (append.mapHeadLeaves) pushAll(changes, trees.mapHeads.append(append.mapHeadLeaves));
+  pushAll(changes, trees.mapHeads.append(leafHash(crypto, map.at.root)));
 
   const head = append.sign({
     logRoot: trees.log.root(),
@@ -67,6 +72,11 @@ export async function appendEntries(
   for (const item of items) changes.push([valueKey(item.digest), item.value]);
   if (append.protocolId === NIX.id) pushHashParts(changes, keys, items, first);
   return { changes, stored };
+}
+
+/** Not `push(...more)`: a batch may have more records than a call may have arguments. */
+function pushAll(changes: RecordChange[], more: readonly RecordChange[]): void {
+  for (const change of more) changes.push(change);
 }
 
 function pushHashParts(changes: RecordChange[], keys: LogKeys, items: readonly PreparedItem[], first: number): void {

@@ -8,8 +8,10 @@ import type { Hash, LogHead } from "@trustix/protocol";
 export interface SeenHead {
   /** Validly signed by the log's own key. */
   readonly head: LogHead;
-  /** Who holds it, for the message: `the head marker ...`, `a remote`. */
+  /** Who holds it, for the message: `the head marker`, `a remote`. */
   readonly holder: string;
+  /** Where, if that helps a person to find it. */
+  readonly place?: string | undefined;
 }
 
 const HOW_TO_GO_ON =
@@ -25,7 +27,8 @@ export async function whyNotToSign(
   seen: SeenHead,
   rootAt: (size: number) => Promise<Hash>,
 ): Promise<string | undefined> {
-  const { head, holder } = seen;
+  const { head } = seen;
+  const holder = seen.place === undefined ? seen.holder : `${seen.holder} ${seen.place}`;
   const size = ours?.treeSize ?? -1;
   if (head.treeSize > size) {
     const stored = ours ? `ends at ${size}` : "holds no head";

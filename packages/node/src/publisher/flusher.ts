@@ -4,11 +4,13 @@
  * While one batch is being synced, the next is computed; it is written only once the one before it is durable, so the
  * store never holds a head without its predecessor. Each batch removes the queue records it drained.
  */
+import { SparseMapError } from "@trustix/merkle";
 import { type LogHead, type UnsignedHead, signHead } from "@trustix/protocol";
 import type { Change } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
 import { type StoredHead, mapHeadIndexOf } from "../logs/head-record.ts";
-import { appendEntries } from "./append-entries.ts";
+
+import { type Appended, appendEntries } from "./append-entries.ts";
 import { HistoryGuard } from "./history-guard.ts";
 import { judgeQueued, refusalChanges } from "./judge-items.ts";
 import type { PublisherLimits, PublisherOptions } from "./options.ts";
@@ -19,6 +21,7 @@ import { retireHeads } from "./retire-heads.ts";
 import type { WaitingRecord } from "./waiting-items.ts";
 import { warmMap } from "./warm-map.ts";
 import { type Work, WorkingState, loadWork } from "./working-state.ts";
+import { type Verdict, applyWriteRule } from "./write-rule.ts";
 
 /** A batch that is computed and not written. */
 interface Planned {
@@ -157,17 +160,34 @@ export class Flusher {
   async #planFor(work: Work, records: readonly WaitingRecord[]): Promise<Planned> {
     const { store, published, clock } = this.#options;
     const { keys } = published;
-    const items = records.flatMap((record) => record.items);
-    const verdict = await judgeQueued(work, items, store, keys);
+    const { verdict, appended } = await this.#appendNew(
+      work,
+      records.flatMap((record) => record.items),
+    );
     const found = { time: clock.now(), foundAt: "flush" } as const;
     const refusals = await refusalChanges(verdict.refused, found, store, keys);
     const batch: Change[] = [...refusals, [keys.queuePosition, encodeQueuePosition(records.at(-1)!.seq + 1)]];
     for (const { seq } of records) batch.push([keys.queue(seq), undefined]);
-    if (verdict.accepted.length === 0) return { records, batch, refusals: refusals.length, stored: undefined };
-    const { changes, stored } = await this.#append(work, verdict.accepted);
-    for (const change of changes) batch.push(change);
+    if (!appended) return { records, batch, refusals: refusals.length, stored: undefined };
+    for (const change of appended.changes) batch.push(change);
     batch.push(...(await retireHeads(work, this.#limits, clock.now(), store, keys)));
-    return { records, batch, refusals: refusals.length, stored };
+    return { records, batch, refusals: refusals.length, stored: appended.stored };
+  }
+
+  /** Into the trees with what the write rule lets in. */
+  async #appendNew(work: Work, items: readonly PreparedItem[]): Promise<{ verdict: Verdict; appended?: Appended }> {
+    const { store, published } = this.#options;
+    // Submit let in nothing that the map has, so the map is asked about each key only once it has objected to one.
+    const amongThemselves = applyWriteRule(items, () => undefined);
+    try {
+      return { verdict: amongThemselves, appended: await this.#append(work, amongThemselves.accepted) };
+    } catch (error) {
+      if (!(error instanceof SparseMapError && error.code === "path_exists")) throw error;
+    }
+    const verdict = await judgeQueued(work, items, store, published.keys);
+    return verdict.accepted.length === 0
+      ? { verdict }
+      : { verdict, appended: await this.#append(work, verdict.accepted) };
   }
 
   async #commit(work: Work, { records, batch, refusals, stored }: Planned): Promise<void> {
@@ -190,7 +210,7 @@ export class Flusher {
     this.#lastFlush = this.#options.clock.now();
   }
 
-  #append(work: Work, items: readonly PreparedItem[]): ReturnType<typeof appendEntries> {
+  #append(work: Work, items: readonly PreparedItem[]): Promise<Appended> {
     const { crypto, seed, store, published, clock } = this.#options;
     const { keys, info } = published;
     const sign = (head: UnsignedHead): LogHead => signHead(crypto, seed, head);

@@ -1,16 +1,19 @@
 /** Asks, before anything is signed, everybody who may know a newer head than the store: the marker and the remotes. */
 import { type Crypto, equalBytes } from "@trustix/crypto";
 import { rootAt } from "@trustix/merkle";
-import { type Hash, type LogHead, verifyHead } from "@trustix/protocol";
+import { type Hash, type LogHead, headPreimage, verifyHead } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import { resolveNeeds } from "../logs/resolve-needs.ts";
 import { type SeenHead, whyNotToSign } from "./check-continuity.ts";
 import type { PublisherOptions } from "./options.ts";
 
+const MARKER = "the head marker";
+const REMOTE = "a remote";
+
 export class HistoryGuard {
   readonly #options: PublisherOptions;
-  /** What this process last wrote to the marker: a past of everything it signed since. */
-  #written: LogHead | undefined;
+  /** What each holder was last found with: once a past of the store, it stays one while this process lives. */
+  readonly #continued = new Map<string, LogHead>();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -18,7 +21,7 @@ export class HistoryGuard {
 
   /** Call once the marker is written. */
   wrote(head: LogHead): void {
-    this.#written = head;
+    this.#continued.set(MARKER, head);
   }
 
   /**
@@ -32,6 +35,7 @@ export class HistoryGuard {
       for (const seen of await this.#seenHeads()) {
         const why = await whyNotToSign(ours(), seen, stored);
         if (why !== undefined) return why;
+        this.#continued.set(seen.holder, seen.head);
       }
       return undefined;
     } catch (error) {
@@ -41,20 +45,24 @@ export class HistoryGuard {
 
   async #seenHeads(): Promise<SeenHead[]> {
     const { marker, crypto, published, newestElsewhere } = this.#options;
-    const seen: SeenHead[] = [];
+    const { place } = marker ?? {};
     const marked = await marker?.read();
-    if (marker && marked && !(this.#written && isSameHead(marked, this.#written))) {
-      if (!this.#isOurs(crypto, marked))
-        throw new NodeError(
-          "corrupt",
-          `head marker ${marker.place}: not signed by the key of log ${published.info.id}`,
-        );
-      seen.push({ head: marked, holder: `the head marker ${marker.place}` });
+    if (marked && !this.#isContinued(MARKER, marked) && !this.#isOurs(crypto, marked)) {
+      const message = `head marker ${place}: not signed by the key of log ${published.info.id}`;
+      throw new NodeError("corrupt", message);
     }
     // Remotes may be down: then the marker alone guards. One that answers with a head of another key proves nothing.
     const elsewhere = await newestElsewhere?.().catch(() => undefined);
-    if (elsewhere && this.#isOurs(crypto, elsewhere)) seen.push({ head: elsewhere, holder: "a remote" });
+    const seen: SeenHead[] = [];
+    if (marked && !this.#isContinued(MARKER, marked)) seen.push({ head: marked, holder: MARKER, place });
+    if (elsewhere && !this.#isContinued(REMOTE, elsewhere) && this.#isOurs(crypto, elsewhere))
+      seen.push({ head: elsewhere, holder: REMOTE });
     return seen;
+  }
+
+  #isContinued(holder: string, head: LogHead): boolean {
+    const known = this.#continued.get(holder);
+    return known !== undefined && isSameHead(known, head);
   }
 
   #isOurs(crypto: Crypto, head: LogHead): boolean {
@@ -62,7 +70,6 @@ export class HistoryGuard {
   }
 }
 
-/** A signature commits to all the rest. */
 function isSameHead(a: LogHead, b: LogHead): boolean {
-  return a.treeSize === b.treeSize && equalBytes(a.signature, b.signature);
+  return equalBytes(headPreimage(a), headPreimage(b));
 }
