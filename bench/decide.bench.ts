@@ -1,18 +1,23 @@
 /**
- * Decisions over remotes on loopback: real servers in a process of their own, real HTTP, proofs checked, the value
+ * Decisions over remotes on loopback: real nodes in one process of their own, real HTTP, proofs checked, the value
  * fetched. Each decision is of a key not asked before, so nothing comes out of a cache.
  */
 import { fork } from "node:child_process";
 import { utf8 } from "@trustix/crypto";
 import { httpTransport } from "@trustix/client";
 import { nodeCrypto } from "@trustix/node-crypto";
-import { TEST, type LogId } from "@trustix/protocol";
+import { TEST, logIdOf, type LogInfo } from "@trustix/protocol";
 import { openMemoryStore } from "@trustix/storage";
-import { FakeLog, FakeReader } from "@trustix/testkit";
 import { pino } from "pino";
 import { DEFAULT_LIMITS } from "../packages/node/src/config/limits.ts";
 import { createDecide } from "../packages/node/src/decide/index.ts";
-import type { Clock, Publisher } from "../packages/node/src/model.ts";
+import { openLogReader } from "../packages/node/src/logs/log-reader.ts";
+import { MapRoots } from "../packages/node/src/logs/map-roots.ts";
+import { PublishedLog } from "../packages/node/src/logs/published-log.ts";
+import { registerLogs } from "../packages/node/src/logs/register-logs.ts";
+import { openValues } from "../packages/node/src/logs/values.ts";
+import type { Clock } from "../packages/node/src/model.ts";
+import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
 import { openFollower } from "../packages/node/src/subscriber/index.ts";
 import { median, report } from "./figure.ts";
@@ -33,39 +38,38 @@ const unused = (): never => {
   throw new Error("not part of this bench");
 };
 
-function makeLog(name: string): FakeLog {
-  const log = new FakeLog(crypto, name);
-  log.publish(...Array.from({ length: KEYS }, (_, i) => [`key ${i}`, `value ${i}`] as const));
-  return log;
+interface Identity {
+  readonly seed: Uint8Array;
+  readonly info: LogInfo;
 }
 
-/** The child: a server for each log. */
+/** The same in both processes. */
+function identity(name: string): Identity {
+  const seed = crypto.sha256(utf8(`bench ${name}`));
+  const publicKey = crypto.ed25519PublicKey(seed);
+  return { seed, info: { id: logIdOf(crypto, { protocol: TEST, publicKey }), protocol: TEST, publicKey, meta: {} } };
+}
+
+/** The child: a node for each log, as the daemon puts it together, with a store in memory. */
 async function serve(): Promise<void> {
   const urls: string[] = [];
   for (const name of NAMES) {
-    const log = makeLog(name);
-    const reader = new FakeReader(log);
-    // Proofs are made before, so that only serving them is measured.
-    for (const { key } of log.entries) await reader.mapValue(key, log.head().mapRoot);
-    const values = new Map(log.entries.map(({ digest, value }) => [Buffer.from(digest).toString("hex"), value]));
-    const publisher: Publisher = {
-      info: log.info,
-      submit: unused,
-      flush: unused,
-      refused: unused,
-      status: unused,
-      close: unused,
-    };
+    const { seed, info } = identity(name);
+    const store = openMemoryStore();
+    const published = new PublishedLog(info, (await registerLogs(store, [info])).get(info.id)!);
+    const publisher = await openPublisher({ store, crypto, clock, published, seed, marker: undefined });
+    await publisher.submit(
+      Array.from({ length: KEYS }, (_, i) => ({ key: utf8(`key ${i}`), value: utf8(`value ${i}`) })),
+    );
+    await publisher.flush();
+    const reader = openLogReader({ reads: store, crypto, published, roots: new MapRoots(store, published) });
     const parts = {
       crypto,
       clock,
       limits: DEFAULT_LIMITS,
       version: "bench",
-      published: new Map([[log.info.id, { name, reader, publisher }]]),
-      values: {
-        getMany: async (digests: readonly Uint8Array[]) =>
-          digests.map((digest) => values.get(Buffer.from(digest).toString("hex"))),
-      },
+      published: new Map([[info.id, { name, reader, publisher }]]),
+      values: openValues(store, crypto),
       follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
       decide: { decide: unused },
       tokens: new Map(),
@@ -79,8 +83,8 @@ async function serve(): Promise<void> {
 }
 
 async function measure(urls: readonly string[], count: number, callers: number): Promise<number> {
-  const logs = NAMES.slice(0, count).map(makeLog);
-  const voters = logs.map(({ info }, i) => ({ logId: info.id as LogId, name: NAMES[i]! }));
+  const logs = NAMES.slice(0, count).map(identity);
+  const voters = logs.map(({ info }, i) => ({ logId: info.id, name: NAMES[i]! }));
   const follower = await openFollower({
     crypto,
     store: openMemoryStore(),
@@ -133,7 +137,7 @@ if (process.send !== undefined) {
       unit: "decisions/s",
       better: "more",
       ...(count === 5 && callers === 1 && { target: 700 }),
-      how: `${KEYS} keys not asked before over real servers in one other process, value fetched, median of ${ROUNDS}`,
+      how: `${KEYS} keys not asked before over real nodes (stores in memory) in one other process, value fetched, median of ${ROUNDS}`,
     });
   }
   child.disconnect();
