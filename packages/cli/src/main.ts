@@ -26,7 +26,14 @@ export async function main(spec: ProgramSpec): Promise<never> {
 }
 
 /** One command line, its errors told on `io`; the exit code. Never throws. */
-export async function runCommandLine(spec: ProgramSpec, argv: readonly string[], io: Io): Promise<number> {
+export async function runCommandLine(spec: ProgramSpec, argv: readonly string[], outside: Io): Promise<number> {
+  // Reasons, names and notes come from remotes, and through them from strangers.
+  const io: Io = {
+    ...outside,
+    out: (line) => outside.out(printable(line)),
+    note: (line) => outside.note(printable(line)),
+    progress: (line) => outside.progress(printable(line)),
+  };
   try {
     return await runProgram(spec, argv, io);
   } catch (error) {
@@ -37,8 +44,8 @@ export async function runCommandLine(spec: ProgramSpec, argv: readonly string[],
 
 async function report(error: unknown, io: Io): Promise<number> {
   const explained = await explainError(error, (code) => hintForRpc(code, io));
-  for (const line of explained.message.split("\n")) io.note(`trustix: error: ${printable(line)}`);
-  if (explained.hint !== undefined) io.note(`trustix: hint: ${printable(explained.hint)}`);
+  for (const line of explained.message.split("\n")) io.note(`trustix: error: ${line}`);
+  if (explained.hint !== undefined) io.note(`trustix: hint: ${explained.hint}`);
   if (explained.bug && error instanceof Error && io.env["TRUSTIX_DEBUG"]) io.note(error.stack ?? "");
   else if (explained.bug) io.note("trustix: hint: this should not happen; TRUSTIX_DEBUG=1 shows where");
   return explained.exit;

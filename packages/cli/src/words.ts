@@ -2,12 +2,12 @@
 import { toHex } from "@trustix/crypto";
 
 /** `4 s`, `12 min`, `3 h`, `8 d`: the largest unit that fits. */
-export function ago(ms: number): string {
+export function lasting(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
-  if (seconds < 90) return `${Math.round(seconds)} s ago`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
-  if (seconds < 129_600) return `${Math.round(seconds / 3600)} h ago`;
-  return `${Math.round(seconds / 86_400)} d ago`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 129_600) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} d`;
 }
 
 /** `1 entry`, `3 entries`. */

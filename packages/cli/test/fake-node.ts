@@ -159,11 +159,18 @@ on(NodeExt.method.status, () => ({
           URL: "http://b:1",
           State: RemoteStatus_States.UNREACHABLE,
           Since: NOW - 200_000_000n,
-          Why: "connection refused",
+          Why: "connection \u001b[31mrefused",
         },
       ],
     },
-    { Log: logMessage, Name: "pluto", Remotes: [{ URL: "http://c:1", State: RemoteStatus_States.UNKNOWN }] },
+    {
+      Log: logMessage,
+      Name: "pluto",
+      Remotes: [
+        { URL: "http://c:1", State: RemoteStatus_States.UNKNOWN },
+        { URL: "http://d:1", State: RemoteStatus_States.REFUSED, Since: NOW, Why: "it answers not_found: no such log" },
+      ],
+    },
   ],
 }));
 

@@ -5,13 +5,14 @@ import {
   RemoteStatus_States,
   type FollowedStatus,
   type PublishedStatus,
+  type RemoteStatus,
   type StatusResponse,
 } from "@trustix/proto";
 import { findProtocol } from "@trustix/protocol";
 import { EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
 import { withNode } from "../connect.ts";
-import { ago, counted } from "../words.ts";
+import { counted, lasting } from "../words.ts";
 
 export const run: Action = (input) =>
   withNode(input, async (node) => {
@@ -21,9 +22,16 @@ export const run: Action = (input) =>
     return needsPerson(status) ? EXIT.failed : EXIT.done;
   });
 
-/** A log that signs nothing, or one whose heads contradict each other. Unreachable remotes come back by themselves. */
+/** Every remote is asked for every followed log: most have only some of them. */
+function lacksLog({ State, Why }: RemoteStatus): boolean {
+  return State === RemoteStatus_States.REFUSED && Why.startsWith("it answers not_found");
+}
+
+/** A log that signs nothing, or one whose head was refused. Unreachable remotes come back by themselves. */
 function needsPerson(status: StatusResponse): boolean {
-  const refused = status.Followed.some((log) => log.Remotes.some(({ State }) => State === RemoteStatus_States.REFUSED));
+  const isRefused = (remote: RemoteStatus): boolean =>
+    remote.State === RemoteStatus_States.REFUSED && !lacksLog(remote);
+  const refused = status.Followed.some((log) => log.Remotes.some(isRefused));
   return refused || status.Published.some((log) => log.Stopped !== "");
 }
 
@@ -41,7 +49,7 @@ function publishedLines(log: PublishedStatus, now: number): string[] {
     counted(log.Head?.TreeSize ?? 0n, "entry", "entries"),
     `${log.Waiting} waiting`,
     ...(log.Refused > 0n ? [`${log.Refused} refused`] : []),
-    log.LastFlush === 0n ? "no flush yet" : `last flush ${ago(now - Number(log.LastFlush))}`,
+    log.LastFlush === 0n ? "no flush yet" : `last flush ${lasting(now - Number(log.LastFlush))} ago`,
   ];
   return [
     `published ${log.Name} ${log.Log?.LogID ?? ""} (${protocolName(log.Log?.Protocol)}): ${parts.join(", ")}`,
@@ -53,11 +61,13 @@ function followedLines(log: FollowedStatus, now: number): string[] {
   const head =
     log.Head === undefined
       ? "no head yet"
-      : `${counted(log.Head.TreeSize, "entry", "entries")}, head confirmed ${ago(now - Number(log.HeadSeenAt))}`;
+      : `${counted(log.Head.TreeSize, "entry", "entries")}, head confirmed ${lasting(now - Number(log.HeadSeenAt))} ago`;
   return [
     `followed ${log.Name} ${log.Log?.LogID ?? ""} (${protocolName(log.Log?.Protocol)}): ${head}`,
-    ...log.Remotes.map(({ URL, State, Since, Why }) => {
-      const since = State === RemoteStatus_States.UNKNOWN ? "" : ` since ${ago(now - Number(Since))}`;
+    ...log.Remotes.map((remote) => {
+      if (lacksLog(remote)) return `  ${remote.URL} does not have this log`;
+      const { URL, State, Since, Why } = remote;
+      const since = State === RemoteStatus_States.UNKNOWN ? "" : ` for ${lasting(now - Number(Since))}`;
       return `  ${URL} ${STATE_WORDS[State]}${since}${Why === "" ? "" : `: ${Why}`}`;
     }),
   ];

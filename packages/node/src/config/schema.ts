@@ -3,7 +3,7 @@
  * page. Keys of the existing program keep their names; keys of ours are written with hyphens.
  *
  * Every field says what it is (`description`), what a value looks like (`wanted`, the end of an error message) and, where
- * changing it can hurt, how (`danger`). Shapes only: what needs another field or a file is checked in `resolve.ts`.
+ * changing it can hurt, how (`danger`). Shapes only: what needs another field or a file is checked in `resolve-*.ts`.
  */
 import { z } from "zod";
 import { DEFAULT_LIMITS } from "./limits.ts";
@@ -289,7 +289,7 @@ export const configSchema = z.strictObject({
   "head-marker": text(
     "a path to a folder",
     "Where the newest signed heads are noted outside the store, so that a restored backup is noticed. " +
-      "Default: $XDG_CONFIG_HOME/trustix/heads.",
+      "Relative paths start at the configuration's folder. Default: $XDG_CONFIG_HOME/trustix/heads.",
     { danger: "On the disk of the state folder it is restored with it, and notices nothing." },
   ).optional(),
   deciders: about(z.unknown().optional(), {
