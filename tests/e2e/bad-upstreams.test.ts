@@ -11,10 +11,10 @@ import { PLANETS, startNetwork } from "../../examples/four-planets/network.ts";
 import type { Network } from "../../examples/four-planets/network.ts";
 import { hashPart, makeFolder, NIXES } from "./nixes.ts";
 
-/** The proxy's budget for an upstream, and what the requirement allows on top. */
+/** What a bad upstream may cost: the proxy's budget and half a second once, almost nothing while its breaker is open. */
 const FIRST_MS = 2000 + 500;
 const LATER_MS = 50;
-const PROBES = 24;
+const PROBES = 32;
 
 describe.each(NIXES)("with $name", ({ nix }) => {
   describe.skipIf(nix === undefined)("upstreams that misbehave", () => {
@@ -23,7 +23,7 @@ describe.each(NIXES)("with $name", ({ nix }) => {
     let used = 0;
 
     beforeAll(async () => {
-      const compression = { mercury: "xz", venus: "zstd", saturn: "none", mars: "zstd" } as const;
+      const compression = { mercury: "zstd", venus: "zstd", saturn: "none", mars: "xz" } as const;
       network = await startNetwork({ folder: await makeFolder(), nix, compression });
       const expression = join(network.folder, "probes.nix");
       await writeFile(expression, probesExpression());
@@ -83,12 +83,24 @@ describe.each(NIXES)("with $name", ({ nix }) => {
       expect(existsSync(client.onDisk(path))).toBe(false);
     });
 
-    test("with one honest cache left the client gets the agreed bytes", async () => {
+    test("with an honest cache left that has the same kind of file the client gets the agreed bytes at once", async () => {
+      const path = fresh();
+      allDo((_cache, i) => replaceNar(network, PLANETS[i]!, flipped));
+      network.planets.venus.cache.misbehave = undefined;
+      const client = await network.client("one-left");
+      expect(await client.realise(path)).toMatchObject({ code: 0 });
+      expect(await client.hashOf(path)).toBe(await network.planets.mars.party!.hashOf(path));
+    });
+
+    test("with an honest cache left that compresses differently the client gets them at the second try", async () => {
       const path = fresh();
       allDo((_cache, i) => replaceNar(network, PLANETS[i]!, flipped));
       network.planets.mars.cache.misbehave = undefined;
-      const client = await network.client("one-left");
-      expect(await client.realise(path)).toMatchObject({ code: 0 });
+      const client = await network.client("one-other-left");
+      // The first download finds the lie; what was announced as zstd cannot become xz on the way.
+      await client.realise(path);
+      const again = await client.realise(path, ["--option", "narinfo-cache-positive-ttl", "0"]);
+      expect(again).toMatchObject({ code: 0 });
       expect(await client.hashOf(path)).toBe(await network.planets.mars.party!.hashOf(path));
     });
 
@@ -100,15 +112,17 @@ describe.each(NIXES)("with $name", ({ nix }) => {
     test.each(OUTAGES)(
       "an upstream that $name costs one request its budget, and nobody the path",
       async ({ misbehave }) => {
+        // What a request costs anyhow on this machine now: votes of four logs, and an upstream that answers.
+        const healthy = median(await timesToServe(network, [fresh(), fresh(), fresh()]));
         // Two of four: whichever is asked first.
         network.planets.mercury.cache.misbehave = misbehave;
         network.planets.venus.cache.misbehave = misbehave;
-        const first = fresh();
-        expect(await timeToServe(network, first)).toBeLessThan(FIRST_MS);
-        const later = [fresh(), fresh()];
-        for (const path of later) expect(await timeToServe(network, path)).toBeLessThan(LATER_MS);
+        const paths = [fresh(), fresh(), fresh(), fresh()];
+        const [first, ...later] = await timesToServe(network, paths);
+        expect(first! - healthy).toBeLessThan(FIRST_MS);
+        expect(median(later) - healthy).toBeLessThan(LATER_MS);
         const client = await network.client(`outage-${used}`);
-        for (const path of [first, ...later]) {
+        for (const path of paths) {
           expect(await client.realise(path)).toMatchObject({ code: 0 });
           expect(await client.hashOf(path)).toBe(await network.planets.mars.party!.hashOf(path));
         }
@@ -173,11 +187,19 @@ function breakOff(network: Network, name: (typeof PLANETS)[number]): Misbehaviou
   });
 }
 
-/** Milliseconds until the proxy has answered the narinfo with 200. */
-async function timeToServe(network: Network, path: string): Promise<number> {
-  const started = performance.now();
-  const response = await fetch(`${network.observer.proxyUrl}/${hashPart(path)}.narinfo`);
-  await response.arrayBuffer();
-  expect(response.status).toBe(200);
-  return performance.now() - started;
+/** Milliseconds until the proxy has answered each narinfo with 200, one after the other. */
+async function timesToServe(network: Network, paths: readonly string[]): Promise<number[]> {
+  const times: number[] = [];
+  for (const path of paths) {
+    const started = performance.now();
+    const response = await fetch(`${network.observer.proxyUrl}/${hashPart(path)}.narinfo`);
+    await response.arrayBuffer();
+    expect(response.status).toBe(200);
+    times.push(performance.now() - started);
+  }
+  return times;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
