@@ -39,7 +39,7 @@ for (const file of await readdir(folder)) {
     };
     // Nothing of the developer's own machine: no address, no token, no configuration.
     const env = {
-      PATH: `${dirname(process.execPath)}:/usr/bin:/bin`,
+      PATH: `${join(import.meta.dirname, "bin")}:${dirname(process.execPath)}:/usr/bin:/bin`,
       LC_ALL: "C.UTF-8",
       XDG_RUNTIME_DIR: cwd,
       // As root the places would be the system's own.
