@@ -1,6 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-/** Unit tests live beside their package; tests with real Nix in tests/e2e run with `npm test` only. */
+/**
+ * Three projects. `unit` lies beside its package and runs with `npm run check`, so it has to be quick; `slow`
+ * (`NAME.slow.test.ts` beside it: real processes, waiting, many sizes) and `e2e` (real Nix) run with `npm test` only.
+ */
+const SLOW = "packages/*/test/**/*.slow.test.ts";
+
 export default defineConfig({
   test: {
     projects: [
@@ -8,9 +13,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "scripts/**/*.test.ts"],
+          exclude: [SLOW],
           pool: "threads",
           testTimeout: 30_000,
         },
+      },
+      {
+        test: { name: "slow", include: [SLOW], pool: "forks", testTimeout: 120_000, hookTimeout: 60_000 },
       },
       {
         test: {

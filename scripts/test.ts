@@ -1,15 +1,19 @@
 /**
- * `npm test`: all steps of `npm run check`, then the tests with real Nix (tests/e2e), after the system parts are in place.
- * What had to be skipped is listed at the end; with `CI=true` a skip is a failure. The last line has the counts.
+ * `npm test [-- NAME...]`: all steps of `npm run check`, then the slow tests (`*.slow.test.ts`) and those with real Nix
+ * (tests/e2e; only the files named, if any), after the system parts are in place. What had to be skipped is listed at the end; with `CI=true` a skip is a failure. The last line has the counts.
  */
+import { globSync } from "node:fs";
 import { CHECK_STEPS } from "./check/all-steps.ts";
 import { addCounts, describeCounts, runSteps, vitest } from "./check/steps.ts";
+import { ROOT } from "./check/execute.ts";
 import { describeMissing, ensureSystemParts } from "./setup/system-parts.ts";
 
 const missing = ensureSystemParts();
 const checked = await runSteps(CHECK_STEPS);
 process.stdout.write("\nend to end\n");
-const endToEnd = await runSteps([vitest("e2e", { show: true, filters: process.argv.slice(2) })]);
+const slow = globSync("packages/*/test/**/*.slow.test.ts", { cwd: ROOT }).length > 0 ? [vitest("slow")] : [];
+// One after the other: what is timed must not be disturbed.
+const endToEnd = await runSteps([...slow, vitest("e2e", { show: true, filters: process.argv.slice(2) })], 1);
 const counts = addCounts(checked, endToEnd);
 
 const strict = process.env["CI"] === "true";

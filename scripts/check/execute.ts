@@ -18,7 +18,13 @@ export interface ExecuteOptions {
   readonly show?: boolean;
 }
 
-/** A program that cannot be started is an execution that failed, with the reason as its output. */
+/** How long output may still come after the end, from a process that the program has left behind. */
+const LAST_WORDS_MS = 1000;
+
+/**
+ * A program that cannot be started is an execution that failed, with the reason as its output. The end of the program
+ * ends the execution, also when something it started lives on and holds its output open.
+ */
 export function execute(program: string, args: readonly string[], options: ExecuteOptions = {}): Promise<Execution> {
   return new Promise((resolve) => {
     const { cwd = ROOT, env = process.env, show = false } = options;
@@ -30,7 +36,15 @@ export function execute(program: string, args: readonly string[], options: Execu
     };
     child.stdout.on("data", take);
     child.stderr.on("data", take);
+    let waiting: NodeJS.Timeout | undefined;
+    const end = (code: number | null) => {
+      clearTimeout(waiting);
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString() });
+    };
     child.on("error", (error) => resolve({ code: 127, output: `cannot run ${program}: ${error.message}\n` }));
-    child.on("close", (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString() }));
+    child.on("exit", (code) => (waiting = setTimeout(end, LAST_WORDS_MS, code)));
+    child.on("close", end);
   });
 }

@@ -22,10 +22,15 @@ const BESIDE: ReadonlyMap<string, readonly string[]> = new Map([
 
 /**
  * Packages whose folders are parts that meet only through the files beside them (`model.ts`, `errors.ts`). `edges` are
- * the imports from folder to folder that are meant; `builders` are the files that put the parts together.
+ * the imports from folder to folder that are meant (fsck reads what the publisher wrote); `builders` are the files that put the parts together.
  */
 const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<Record<string, readonly string[]>> }> =
-  new Map([["@trustix/node", { builders: ["daemon.ts", "index.ts"], edges: { publisher: ["logs"], fsck: ["logs"] } }]]);
+  new Map([
+    [
+      "@trustix/node",
+      { builders: ["daemon.ts", "index.ts"], edges: { publisher: ["logs"], fsck: ["logs", "publisher"] } },
+    ],
+  ]);
 
 const BUILTIN: ReadonlySet<string> = new Set(builtinModules);
 

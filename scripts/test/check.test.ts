@@ -77,3 +77,11 @@ test("a program that is not there is an execution that failed", async () => {
     output: expect.stringContaining("cannot run"),
   });
 });
+
+test("the end of a program is the end of its execution, although a process it started holds its output open", async () => {
+  const started = performance.now();
+  const { code, output } = await execute("sh", ["-c", "sleep 20 & echo $!; exit 3"]);
+  process.kill(Number(output), "SIGKILL");
+  expect(code).toBe(3);
+  expect(performance.now() - started).toBeLessThan(10_000);
+});
