@@ -21,8 +21,8 @@ export type Verdict =
   | { readonly kind: "held" }
   /** An older form of the held one. */
   | { readonly kind: "behind" }
-  /** Signed, and not shown to fit; says nothing about the log. */
-  | { readonly kind: "unproved"; readonly why: string; readonly reached: boolean }
+  /** Signed, and not shown to fit; says nothing about the log. `older`: smaller than the held one. */
+  | { readonly kind: "unproved"; readonly why: string; readonly reached: boolean; readonly older: boolean }
   /** Proof that the log's key signed two things that exclude each other. */
   | { readonly kind: "contradiction"; readonly why: string };
 
@@ -32,7 +32,7 @@ export interface JudgeOptions {
   readonly timeoutMs: number;
 }
 
-/** Smaller heads that were found to fit are not proved again at each poll. */
+/** Smaller heads that were found to fit, or were held once, are not proved again at each poll. */
 const KNOWN_OLDER = 64;
 
 export class FollowedHead {
@@ -95,13 +95,13 @@ export class FollowedHead {
       if (growth.kind !== "consistent") return this.#refuse(growth);
       const now = this.#clock.now();
       await this.#memory.keepHead(this.info, head, now);
+      if (held !== undefined) this.#rememberOlder(held);
       this.#held = head;
       this.#seenAt = now;
       this.#changed();
       return { kind: "taken" };
     }
-    const id = toHex(headPreimage(head));
-    if (this.#olderForms.has(id)) return { kind: "behind" };
+    if (this.#olderForms.has(idOf(head))) return { kind: "behind" };
     let growth: GrowthResult | undefined;
     for (const client of [...others, from]) {
       growth = await client.checkGrowth(head, held, options);
@@ -111,18 +111,22 @@ export class FollowedHead {
       const verdict = await this.#refuse(growth!);
       if (verdict.kind !== "unproved") return verdict;
       const sizes = `its head of size ${head.treeSize} is behind the held ${held.treeSize}`;
-      return { ...verdict, why: `${sizes}, and not shown to fit: ${verdict.why}` };
+      return { ...verdict, older: true, why: `${sizes}, and not shown to fit: ${verdict.why}` };
     }
-    if (this.#olderForms.size >= KNOWN_OLDER) this.#olderForms.clear();
-    this.#olderForms.add(id);
+    this.#rememberOlder(head);
     return { kind: "behind" };
+  }
+
+  #rememberOlder(head: LogHead): void {
+    if (this.#olderForms.size >= KNOWN_OLDER) this.#olderForms.clear();
+    this.#olderForms.add(idOf(head));
   }
 
   async #refuse(
     growth: Exclude<GrowthResult, { kind: "consistent" }>,
   ): Promise<Extract<Verdict, { kind: "unproved" | "contradiction" }>> {
     if (growth.kind !== "contradiction") {
-      return { kind: "unproved", why: growth.why, reached: growth.kind !== "unreachable" };
+      return { kind: "unproved", why: growth.why, reached: growth.kind !== "unreachable", older: false };
     }
     await this.#convict(growth.evidence);
     return { kind: "contradiction", why: growth.why };
@@ -134,4 +138,8 @@ export class FollowedHead {
     this.#against = { why: describeContradiction(evidence), time };
     this.#changed();
   }
+}
+
+function idOf(head: LogHead): string {
+  return toHex(headPreimage(head));
 }

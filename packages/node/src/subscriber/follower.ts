@@ -211,7 +211,10 @@ class RemoteFollower implements CacheableFollower {
       case "behind":
         return this.#note(remote, log, "reachable", "");
       case "unproved":
-        return this.#note(remote, log, verdict.reached ? "refused" : "unreachable", verdict.why);
+        if (!verdict.older) return this.#note(remote, log, verdict.reached ? "refused" : "unreachable", verdict.why);
+        // A replica that lags cannot prove how the log went on without it: a state to show, not an alarm.
+        log.places.note(remote, "refused", verdict.why);
+        return true;
       case "contradiction":
         this.#options.onEvent?.({ kind: "contradiction", ...about, why: verdict.why });
         return true;

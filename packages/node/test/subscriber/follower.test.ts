@@ -116,12 +116,29 @@ test("what is held survives a restart, and an old head replayed does not move it
     state: "refused",
     why: "its head of size 6 is behind the held 12, and not shown to fit: it answers invalid_argument: no such sizes",
   });
+  expect(second.events).toEqual([]);
   replayed.logs.set(mercury.info.id, mercury);
   replayed.tamper = (procedure, answer) =>
     procedure === "GetHead" ? new FakeNode("x", grown("mercury", 3)).head(mercury.info.id) : answer();
   await second.follower.pollNow();
   expect(second.states(mercury)).toEqual(["reachable"]);
   expect(second.log(mercury).head).toEqual(mercury.head());
+});
+
+test("a head that was held before is known without proof when a lagging replica still has it", async () => {
+  const mercury = grown("mercury", 2);
+  const own = new FakeNode("memory:own", mercury);
+  const replica = new FakeNode("memory:replica", grown("mercury", 2));
+  const net = await follow([mercury], [own, replica]);
+  mercury.publish(["new", "claim"]);
+  await net.follower.pollNow();
+  own.down = "connection refused";
+  const calls = replica.calls.length;
+  await net.follower.pollNow();
+  expect(replica.calls.slice(calls)).toEqual(["GetHead"]);
+  expect(net.states(mercury)).toEqual(["unreachable", "reachable"]);
+  expect(net.log(mercury).head).toEqual(mercury.head());
+  expect(net.events.map(({ kind }) => kind)).toEqual(["taken", "taken", "unreachable"]);
 });
 
 test("two heads of one size: both are kept, the held one stays, and the log is excluded for good", async () => {
