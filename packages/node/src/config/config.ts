@@ -27,7 +27,7 @@ export interface Config {
   readonly flush: { readonly intervalMs: number; readonly items: number };
   readonly retention: { readonly maxAgeMs: number; readonly heads: number };
   readonly limits: Limits;
-  /** PEM text of certificates trusted beside the system's. */
+  /** PEM text of certificates trusted instead of the system's. */
   readonly ca: string | undefined;
   /** Folder of head markers; `undefined` only without publishers. */
   readonly headMarker: string | undefined;

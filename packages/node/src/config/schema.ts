@@ -25,6 +25,11 @@ function text(wanted: string, description: string, extra: Partial<FieldMeta> = {
   return about(z.string().min(1).max(4096), { wanted, description, ...extra });
 }
 
+/** A text that may be left out. */
+function maybeText(wanted: string, description: string, extra: Partial<FieldMeta> = {}) {
+  return about(z.string().min(1).max(4096).optional(), { wanted, description, ...extra });
+}
+
 function texts(wanted: string, description: string, extra: Partial<FieldMeta> = {}) {
   return about(z.array(z.string().min(1).max(4096)).default([]), { wanted, description, ...extra });
 }
@@ -285,13 +290,13 @@ export const configSchema = z.strictObject({
     "How long old heads can be proved against.",
   ),
   limits: table(limits.prefault({}), "What is taken from outside at most."),
-  "ca-file": text("a path to a PEM file", "Certificates trusted for https remotes beside the system's.").optional(),
-  "head-marker": text(
+  "ca-file": maybeText("a path to a PEM file", "Certificates trusted for https remotes, instead of the system's."),
+  "head-marker": maybeText(
     "a path to a folder",
     "Where the newest signed heads are noted outside the store, so that a restored backup is noticed. " +
       "Relative paths start at the configuration's folder. Default: $XDG_CONFIG_HOME/trustix/heads.",
     { danger: "On the disk of the state folder it is restored with it, and notices nothing." },
-  ).optional(),
+  ),
   deciders: about(z.unknown().optional(), {
     wanted: 'nothing; rules stand under [[decider."PROTOCOL"]]',
     description: "Accepted and ignored with a warning: an older NixOS module writes it.",

@@ -1,5 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { z } from "zod";
+import { nodeOf } from "../../src/config/match-keys.ts";
+import { configSchema } from "../../src/config/schema.ts";
 import { configReference } from "../../src/config/index.ts";
 import { slips } from "../../src/config/nearest.ts";
 import { NodeError } from "../../src/errors.ts";
@@ -21,11 +24,30 @@ test("every key is in the reference once, with a description and what is wanted"
       "limits.value-bytes",
       "listeners[].allow-replayable-tokens",
       "flush.interval",
+      "ca-file",
+      "head-marker",
     ]),
   );
   expect(reference.find(({ key }) => key === "flush.items")).toMatchObject({ default: "10000", required: false });
   expect(reference.find(({ key }) => key === "publishers[].signer")).toMatchObject({ required: true });
   expect(reference.find(({ key }) => key === "limits.value-bytes")).toMatchObject({ default: "1048576" });
+});
+
+test("no key of the schema is left without words", () => {
+  const check = (schema: z.ZodType, path: string): void => {
+    const node = nodeOf(schema);
+    if (node.kind === "list") check(node.item, `${path}[]`);
+    if (node.kind === "record") check(node.value, `${path}.*`);
+    if (node.kind !== "object") return;
+    for (const [key, inner] of Object.entries(node.shape)) {
+      expect(inner.meta(), `${path}.${key}`).toMatchObject({
+        wanted: expect.any(String),
+        description: expect.any(String),
+      });
+      check(inner, `${path}.${key}`);
+    }
+  };
+  check(configSchema, "");
 });
 
 test("slips are counted as a typist makes them", () => {
