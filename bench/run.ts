@@ -8,13 +8,14 @@
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform } from "node:os";
 import { basename, join } from "node:path";
-import { execute, ROOT } from "../scripts/check/execute.ts";
+import { endOnSignals, execute, ROOT } from "../scripts/check/execute.ts";
 import { type Figure, figureOf } from "./figure.ts";
 import { type BasicCosts, measureBasicCosts } from "./basic-costs.ts";
 import { judge, type Judged } from "./judge.ts";
 
 const HISTORY = join(ROOT, "bench", "history.json");
 
+endOnSignals();
 const results: Judged[] = [];
 const broken: string[] = [];
 let costs = measureBasicCosts();

@@ -1,13 +1,15 @@
 /**
  * `npm test [-- NAME...]`: all steps of `npm run check`, then the slow tests (`*.slow.test.ts`) and those with real Nix
- * (tests/e2e; only the files named, if any), after the system parts are in place. What had to be skipped is listed at the end; with `CI=true` a skip is a failure. The last line has the counts.
+ * (tests/e2e; only the files named, if any), after the system parts are in place. What had to be skipped is listed at the
+ * end; with `CI=true` a skip is a failure. The last line has the counts.
  */
 import { globSync } from "node:fs";
 import { CHECK_STEPS } from "./check/all-steps.ts";
 import { addCounts, describeCounts, runSteps, vitest } from "./check/steps.ts";
-import { ROOT } from "./check/execute.ts";
+import { endOnSignals, ROOT } from "./check/execute.ts";
 import { describeMissing, ensureSystemParts } from "./setup/system-parts.ts";
 
+endOnSignals();
 const missing = ensureSystemParts();
 const checked = await runSteps(CHECK_STEPS);
 process.stdout.write("\nend to end\n");

@@ -1,5 +1,6 @@
 /** Runs a program to its end and keeps what it said, both streams in the order in which they came. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { constants } from "node:os";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,6 +19,18 @@ export interface ExecuteOptions {
   readonly show?: boolean;
 }
 
+/** What runs now, for `endOnSignals`: state of the process, as its signals are. */
+const running = new Set<ChildProcess>();
+
+/** Ctrl-C and SIGTERM end this process and every program that it runs. Called once, by a program's main file. */
+export function endOnSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => process.exit(128 + constants.signals[signal]));
+  process.on("exit", () => {
+    for (const child of running) child.kill("SIGTERM");
+  });
+}
+
 /** How long output may still come after the end, from a process that the program has left behind. */
 const LAST_WORDS_MS = 1000;
 
@@ -29,6 +42,7 @@ export function execute(program: string, args: readonly string[], options: Execu
   return new Promise((resolve) => {
     const { cwd = ROOT, env = process.env, show = false } = options;
     const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    running.add(child);
     const chunks: Buffer[] = [];
     const take = (chunk: Buffer) => {
       chunks.push(chunk);
@@ -39,6 +53,7 @@ export function execute(program: string, args: readonly string[], options: Execu
     let waiting: NodeJS.Timeout | undefined;
     const end = (code: number | null) => {
       clearTimeout(waiting);
+      running.delete(child);
       child.stdout.destroy();
       child.stderr.destroy();
       resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString() });
