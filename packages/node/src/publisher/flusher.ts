@@ -108,7 +108,11 @@ export class Flusher {
       work.last = stored;
       work.oldest = stored;
     }
-    if (work.last) await this.#publish(work, work.last);
+    if (work.last) {
+      // A head that was served long ago, when stopped: then the marker is the better one.
+      if (this.#stopped === undefined) await this.#mark(work.last);
+      this.#show(work, work.last);
+    }
     this.#warming = warmMap(work.trees.map, store, () => !this.#closed && this.state.peek === work);
     return work;
   }
@@ -198,15 +202,18 @@ export class Flusher {
     work.refused += refusals;
     if (!stored) return;
     work.last = stored;
-    // Superseded: what failed was another batch, this one is durable. The load that follows publishes the head.
-    if (!this.state.isCurrent(work)) return;
     try {
-      await this.#publish(work, stored);
+      // If we stop before the marker is written, it is older than the store, which is fine: nobody saw the head. If we
+      // stop after it, it equals the store's head. The other order could serve a head that a restored backup forgets.
+      await this.#mark(stored);
     } catch (error) {
       // Durable and not shown to anybody: the next load tries again.
       this.state.drop(work);
       throw error;
     }
+    // Superseded: what failed was another batch, this one is durable. The load that follows shows the head.
+    if (!this.state.isCurrent(work)) return;
+    this.#show(work, stored);
     this.#lastFlush = this.#options.clock.now();
   }
 
@@ -218,17 +225,14 @@ export class Flusher {
     return appendEntries(append, store);
   }
 
-  /** Marker first, then the readers. */
-  async #publish(work: Work, stored: StoredHead): Promise<void> {
-    const { marker, published } = this.#options;
-    // If we stop before the marker is written, it is older than the store, which is fine: nobody saw the head. If we
-    // stop after it, it equals the store's head. The other order could serve a head that a restored backup forgets.
-    if (marker && this.#stopped === undefined) {
-      await marker.write(stored.head);
-      this.#guard.wrote(stored.head);
-    }
-    work.trees.map.committed(stored.map.version);
-    const oldest = work.oldest ? mapHeadIndexOf(work.oldest.head) : 0;
-    published.publish({ ...stored, tree: work.trees.map, oldest });
+  async #mark({ head }: StoredHead): Promise<void> {
+    await this.#options.marker?.write(head);
+    this.#guard.wrote(head);
+  }
+
+  #show({ trees, oldest }: Work, stored: StoredHead): void {
+    trees.map.committed(stored.map.version);
+    const first = oldest ? mapHeadIndexOf(oldest.head) : 0;
+    this.#options.published.publish({ ...stored, tree: trees.map, oldest: first });
   }
 }

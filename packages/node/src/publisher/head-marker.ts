@@ -17,7 +17,7 @@ export interface HeadMarker {
   readonly place: string;
   /** The head, its signature not yet checked; `undefined` where none was ever written. Throws `corrupt`, `storage`. */
   read(): Promise<LogHead | undefined>;
-  /** Resolves once it would survive power loss. Throws `storage`. */
+  /** Resolves once it would survive power loss. Calls are served in their order. Throws `storage`. */
   write(head: LogHead): Promise<void>;
 }
 
@@ -26,6 +26,7 @@ const MAX_MARKER_BYTES = 4096;
 /** The marker of log `logId` in `folder`, which is made when it is first written. */
 export function fileHeadMarker(folder: string, logId: LogId): HeadMarker {
   const place = join(folder, logId);
+  let last: Promise<void> = Promise.resolve();
   return {
     place,
     async read() {
@@ -38,18 +39,31 @@ export function fileHeadMarker(folder: string, logId: LogId): HeadMarker {
       }
       return parseMarker(text, logId, place);
     },
-    async write(head) {
-      try {
-        await replaceFile(folder, place, formatMarker(logId, head));
-      } catch (cause) {
-        throw new NodeError("storage", `head marker ${place}: ${(cause as Error).message}`, { cause });
-      }
+    write(head) {
+      // One after the other: they share the file beside.
+      const written = last.then(() => replaceFile(folder, place, formatMarker(logId, head)));
+      last = written.catch(() => {});
+      return written;
     },
   };
 }
 
 async function replaceFile(folder: string, place: string, content: string): Promise<void> {
-  const next = `${place}.new`;
+  try {
+    await writeBeside(folder, `${place}.new`, content);
+    await rename(`${place}.new`, place);
+    const directory = await open(folder, "r");
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
+  } catch (cause) {
+    throw new NodeError("storage", `head marker ${place}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function writeBeside(folder: string, next: string, content: string): Promise<void> {
   let file;
   try {
     file = await open(next, "w", 0o600);
@@ -63,13 +77,6 @@ async function replaceFile(folder: string, place: string, content: string): Prom
     await file.datasync();
   } finally {
     await file.close();
-  }
-  await rename(next, place);
-  const directory = await open(folder, "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }
 

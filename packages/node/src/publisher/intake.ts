@@ -57,7 +57,7 @@ export class Intake {
     const prepared = prepareItems(this.#options.crypto, items);
     return new Promise((resolve, reject) => {
       this.#arrivals.push({ items: prepared, bytes, resolve, reject });
-      this.#committing ??= this.#commitAll().finally(() => (this.#committing = undefined));
+      this.#committing ??= this.#commitAll();
     });
   }
 
@@ -104,6 +104,8 @@ export class Intake {
         }
       }
     }
+    // In the same turn as the last look at the arrivals: whoever comes later begins anew.
+    this.#committing = undefined;
   }
 
   async #commit(group: readonly Arrival[]): Promise<Submitted[]> {

@@ -64,7 +64,8 @@ async function standingInMap(
   const standing = new Map<string, Hash>();
   if (items.length === 0) return standing;
   const indices = await resolveNeeds(work.trees.map.locate(items.map((item) => item.path)), reads);
-  // Entries whose batch is still being written are not in a bundle yet, and still in the queue.
+  // Entries whose batch is still being written are not in a bundle yet, and still in the queue. Those of a recovery
+  // are in neither: then a submit queues the item, and its flush judges again.
   const durable = work.last?.head.treeSize ?? 0;
   const found: PreparedItem[] = [];
   const readable: number[] = [];
@@ -74,7 +75,10 @@ async function standingInMap(
     if (index < durable) {
       found.push(item);
       readable.push(index);
-    } else standing.set(item.name, work.waiting.find(item.name)!.digest);
+      continue;
+    }
+    const queued = work.waiting.find(item.name);
+    if (queued) standing.set(item.name, queued.digest);
   }
   if (found.length === 0) return standing;
   const entries = await readEntries(reads, keys, readable);

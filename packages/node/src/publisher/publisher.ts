@@ -106,12 +106,15 @@ class LogPublisher implements RecoverablePublisher {
     }
   }
 
-  /** Makes sure that what waits is flushed: at once when there is much, else by the timer. */
+  /**
+   * Makes sure that what waits is flushed: at once when there is much, else by the timer. What waits is not known while
+   * the state could not be loaded again: then the timer tries that.
+   */
   #schedule(): void {
     const { flushEveryMs, flushAtItems } = this.#limits;
     const waiting = this.#flusher.state.peek?.waiting;
-    if (this.#closed || !waiting || waiting.items === 0 || this.#flushing > 0) return;
-    if (waiting.items >= flushAtItems && this.#failures === 0) return this.#flushInBackground(waiting.last);
+    if (this.#closed || waiting?.items === 0 || this.#flushing > 0) return;
+    if (waiting && waiting.items >= flushAtItems && this.#failures === 0) return this.#flushInBackground(waiting.last);
     if (flushEveryMs === 0 || this.#timer) return;
     const wait = Math.min(flushEveryMs * 2 ** this.#failures, Math.max(MAX_BACKOFF_MS, flushEveryMs));
     this.#timer = this.#options.clock.after(wait, () => {

@@ -64,3 +64,36 @@ test("a submit that is still being written when a flush fails is in what is load
   expect((await publisher.flush()).treeSize).toBe(6);
   expect((await reader.entries(0, 5)).length).toBe(6);
 });
+
+test("what waits while the store can be neither written nor read is flushed by the timer once it works again", async () => {
+  const disk = openMemoryStore();
+  let down = false;
+  const unlessDown = <T>(call: () => T): T => {
+    if (down) throw new Error("the disk is gone");
+    return call();
+  };
+  const store: Store = {
+    ...disk,
+    getMany: async (keys) => unlessDown(() => disk.getMany(keys)),
+    range: (from, to, options) => unlessDown(() => disk.range(from, to, options)),
+    write: async (batch) => unlessDown(() => disk.write(batch)),
+  };
+  const faults: unknown[] = [];
+  const onFault = (error: unknown): unknown => faults.push(error);
+  const { publisher, reader, clock } = await openTestLog(store, { onFault, limits: { flushEveryMs: 1000 } });
+  await publisher.submit(items(0, 3));
+  down = true;
+  clock.advance(1000);
+  await expect.poll(() => faults.length).toBe(1);
+  await expect.poll(() => clock.pending).toBe(1);
+  clock.advance(1999);
+  expect(faults.length).toBe(1);
+  clock.advance(1);
+  await expect.poll(() => faults.length).toBe(2);
+  await expect.poll(() => clock.pending).toBe(1);
+  await expect(publisher.submit(items(3, 1))).rejects.toThrow("the disk is gone");
+  expect((await reader.head()).treeSize).toBe(0);
+  down = false;
+  clock.advance(4000);
+  await expect.poll(async () => (await reader.head()).treeSize).toBe(3);
+});
