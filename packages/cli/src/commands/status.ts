@@ -28,7 +28,7 @@ function lacksLog({ State, Why }: RemoteStatus): boolean {
 }
 
 /** A log that signs nothing, or one whose head was refused. Unreachable remotes come back by themselves. */
-function needsPerson(status: StatusResponse): boolean {
+export function needsPerson(status: StatusResponse): boolean {
   const isRefused = (remote: RemoteStatus): boolean =>
     remote.State === RemoteStatus_States.REFUSED && !lacksLog(remote);
   const refused = status.Followed.some((log) => log.Remotes.some(isRefused));
