@@ -8,7 +8,7 @@ import {
   MapValueResponseSchema,
   ProofResponseSchema,
 } from "@trustix/proto";
-import { headToWire } from "@trustix/protocol";
+import { headToWire, mapEntryBytes } from "@trustix/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FakeLog, FakeNode } from "@trustix/testkit";
@@ -148,7 +148,40 @@ test("two heads of one size, and a head that lost map heads, convict by themselv
   const fewer = new FakeLog(crypto, "saturn");
   fewer.publish(...CLAIMS.slice(0, 30));
   expect(judged(await client(node, fewer).checkGrowth(held, fewer.head()), log)).toBe("map_heads_missing");
+  const [once, more] = [new FakeLog(crypto, "saturn"), new FakeLog(crypto, "saturn")];
+  const before = once.publish(...CLAIMS.slice(0, 3));
+  const asMany = more.publish(...CLAIMS.slice(0, 4));
+  expect(judged(await client(node, more).checkGrowth(before, asMany), log)).toBe("map_heads_missing");
   expect(node.calls).toEqual([]);
+});
+
+test("a log that kept its entries and rewrote its map heads is convicted", async () => {
+  for (const [first, second] of [
+    [1, 9],
+    [2, 9],
+    [3, 9],
+    [4, 5],
+    [4, 20],
+    [7, 9],
+  ] as const) {
+    const honest = new FakeLog(crypto, "saturn");
+    for (let i = 0; i < first; i++) honest.publish(...CLAIMS.slice(2 * i, 2 * i + 2));
+    const forked = new FakeLog(crypto, "saturn");
+    for (let i = 0; i < 2 * second; i++) forked.publish(...CLAIMS.slice(i, i + 1));
+    const result = await client(new FakeNode("memory:evil", forked), forked).checkGrowth(honest.head(), forked.head());
+    expect(judged(result, honest), `${first} to ${second}`).toBe("map_heads_rewritten");
+  }
+});
+
+test("a map that names an entry the log does not have is not believed", async () => {
+  const log = new FakeLog(crypto, "saturn");
+  log.add(["one", "1"], ["two", "2"]);
+  log.entries[1] = { ...log.entries[1]!, entryBytes: mapEntryBytes(log.entries[1]!.digest, 2) };
+  const head = log.sign();
+  expect(await client(new FakeNode("memory:evil", log), log).mapValue(utf8("two"), head)).toEqual({
+    kind: "unverifiable",
+    why: "its map names entry 2, its log has 2",
+  });
 });
 
 test("a head whose map root is not its last map head convicts at first contact, at any size", async () => {

@@ -178,6 +178,24 @@ test("the value comes from this node if it has it, and never with another digest
   }
 });
 
+test("whoever fetches it, a value with another digest is not returned", async () => {
+  const log = new FakeLog(crypto, "mercury");
+  const { id } = log.info;
+  const vote = { logId: id, outcome: "claims", digest: crypto.sha256(utf8("good")), reason: "" } as const;
+  const decide = createDecide({
+    crypto,
+    clock: new FakeClock(),
+    policies: [{ protocol: TEST, rules: [{ engine: "logid", id }], voters: [{ logId: id, name: "mercury" }] }],
+    follower: { vote: async () => vote, value: async () => utf8("rotten"), revision: () => 0 },
+    own: [],
+    values: NO_VALUES,
+    sandbox: undefined,
+  });
+  const report = await decide.decide("test", utf8("tool"), new AbortController().signal);
+  expect(report.decision).toBeUndefined();
+  expect(report.reason).toContain("nobody could deliver the value");
+});
+
 test("agreement on a value that nobody can deliver is no decision, and says so", async () => {
   const { decide, nodes } = await party();
   for (const node of nodes) {
