@@ -8,7 +8,7 @@ import { program, vitest, type Step } from "./steps.ts";
 export const CHECK_STEPS: readonly Step[] = [
   vitest("unit"),
   program("types", "tsc", ["-p", "."]),
-  program("unused code", "knip", ["--no-config-hints", "--include", "files,dependencies,unlisted,unresolved,exports"]),
+  program("unused code", "knip", ["--no-config-hints", "--include", "files,dependencies,unresolved,exports"]),
   docsStep,
   generatedStep,
   program("lint", "oxlint", ["--deny-warnings", "--report-unused-disable-directives"]),

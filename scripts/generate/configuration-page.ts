@@ -1,5 +1,5 @@
 /** docs/operate/configuration.md: every key, from the schema that reads the file. */
-import type { ConfigKey } from "../../packages/node/src/config/reference.ts";
+import type { ConfigKey } from "../../packages/node/src/config/index.ts";
 import type { Generator } from "./generators.ts";
 
 const PATH = "docs/operate/configuration.md";
@@ -16,7 +16,7 @@ export const configurationPage: Generator = {
   name: "configuration reference",
   files: async () => {
     // Loaded here: its dependencies are needed by this generator only.
-    const { configReference } = await import("../../packages/node/src/config/reference.ts");
+    const { configReference } = await import("../../packages/node/src/config/index.ts");
     return new Map([[PATH, renderConfiguration(configReference())]]);
   },
 };
