@@ -1,37 +1,58 @@
 /**
  * Binding a unix socket safely. A file already there is removed only if it is a socket of ours that nobody answers at;
- * a socket of somebody else, or one that is alive, is refused. The new socket is never open to others, not for a moment.
+ * a socket of somebody else, or one that is alive, is refused. The new socket is never open to others, not for a moment:
+ * it is made in a folder that only we can enter and moved to its place once its mode is right.
  */
-import { lstat, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdtemp, rename, rm, unlink } from "node:fs/promises";
 import { connect, type Server } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { NodeError } from "../errors.ts";
 
 /** Owner and group may connect. */
-const OTHERS_OUT = 0o117;
+const MODE = 0o660;
 /** Longest path a socket address holds on Linux, its final zero left out. */
 const MAX_PATH_BYTES = 107;
 
-/** Starts listening at `path`. Throws `locked`, `permission_denied`, `not_found` or `bad_config`. */
-export async function bindUnixSocket(server: Server, path: string): Promise<void> {
-  const length = Buffer.byteLength(path);
+/**
+ * Starts listening at `path`; resolves with what removes the socket after the server closed. Throws `locked`,
+ * `permission_denied`, `not_found`, `unavailable` or `bad_config`.
+ */
+export async function bindUnixSocket(server: Server, path: string): Promise<() => Promise<void>> {
+  const folder = dirname(path);
+  const length = Math.max(Buffer.byteLength(path), Buffer.byteLength(join(folder, ".t-123456", "s")));
   if (length > MAX_PATH_BYTES) {
-    throw new NodeError("bad_config", `socket ${path}: ${length} bytes came, at most ${MAX_PATH_BYTES} wanted`);
+    throw new NodeError("bad_config", `socket ${path}: needs ${length} bytes, at most ${MAX_PATH_BYTES} wanted`);
   }
-  await checkFolder(dirname(path), path);
+  await checkFolder(folder, path);
   await removeStale(path);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(new NodeError("unavailable", `socket ${path}: ${cause.message}`, { cause })),
-    );
-    // The mask is the process's, so it is changed for exactly the synchronous bind inside `listen`: setting the mode
-    // afterwards would leave a moment in which anybody can connect.
-    const before = process.umask(OTHERS_OUT);
+  try {
+    const own = await mkdtemp(join(folder, ".t-"));
     try {
-      server.listen({ path }, resolve);
+      await listenAt(server, join(own, "s"));
+      await chmod(join(own, "s"), MODE);
+      await rename(join(own, "s"), path);
     } finally {
-      process.umask(before);
+      await rm(own, { recursive: true, force: true });
     }
+    const { ino } = await lstat(path);
+    return async () => {
+      // Somebody may have put another in its place since.
+      if ((await lstatIfThere(path))?.ino === ino) await unlink(path);
+    };
+  } catch (cause) {
+    if (cause instanceof NodeError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code === "EACCES" ? "permission_denied" : "unavailable";
+    throw new NodeError(code, `socket ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function listenAt(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ path }, () => {
+      server.off("error", reject);
+      resolve();
+    });
   });
 }
 

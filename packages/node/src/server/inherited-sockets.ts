@@ -19,7 +19,7 @@ export function inheritedListeners(env: Readonly<Record<string, string | undefin
   return Array.from({ length: Number(count) }, (_, i) => {
     const fd = FIRST + i;
     if (!isSocket(fd)) throw new NodeError("bad_config", `LISTEN_FDS: descriptor ${fd} is not a socket`);
-    return defaultOptions({ kind: "inherited", fd, local: isUnixSocket(fd) });
+    return defaultOptions({ kind: "inherited", fd, path: unixPathOf(fd) });
   });
 }
 
@@ -31,10 +31,12 @@ function isSocket(fd: number): boolean {
   }
 }
 
-/** Unix sockets are listed by the kernel with their inode; TCP ones are not. */
-function isUnixSocket(fd: number): boolean {
+/** The kernel lists unix sockets with their inode and path; TCP ones are not among them. */
+function unixPathOf(fd: number): string | undefined {
   const inode = /^socket:\[([0-9]+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
-  return readFileSync("/proc/self/net/unix", "utf8")
-    .split("\n")
-    .some((line) => line.trim().split(/\s+/)[6] === inode);
+  for (const line of readFileSync("/proc/self/net/unix", "utf8").split("\n")) {
+    const [, , , , , , found, ...path] = line.trim().split(/ +/);
+    if (found === inode && inode !== undefined) return path.join(" ");
+  }
+  return undefined;
 }

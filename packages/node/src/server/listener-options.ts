@@ -2,8 +2,8 @@
 export type ListenAddress =
   | { readonly kind: "unix"; readonly path: string }
   | { readonly kind: "tcp"; readonly host: string; readonly port: number }
-  /** An open, listening file descriptor; `local` if it is a unix socket. */
-  | { readonly kind: "inherited"; readonly fd: number; readonly local: boolean };
+  /** An open, listening file descriptor; with a `path` it is a unix socket. */
+  | { readonly kind: "inherited"; readonly fd: number; readonly path: string | undefined };
 
 export interface ListenerOptions {
   readonly address: ListenAddress;
@@ -16,7 +16,7 @@ export interface ListenerOptions {
 
 /** Whether only processes of this machine can connect, those that the socket's owner and group allow. */
 export function isLocal(address: ListenAddress): boolean {
-  return address.kind === "unix" || (address.kind === "inherited" && address.local);
+  return address.kind === "unix" || (address.kind === "inherited" && address.path !== undefined);
 }
 
 /** What is served by default at an address: everything on a unix socket, public services on TCP. */

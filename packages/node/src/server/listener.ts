@@ -33,15 +33,24 @@ export async function listen(address: ListenAddress, limits: ServerLimits, event
   const http1 = http1Server(limits, events.handler);
   const { http2, sessions } = http2Server(limits, events.handler);
   const sockets = new Set<Socket>();
+  /** Those that have not said yet what they speak: they belong to neither server. */
+  const unsorted = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    unsorted.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      unsorted.delete(socket);
+    });
     // Both servers below listen for errors too; this one covers the time before they do.
     socket.on("error", () => {});
-    sortByPreface(socket, limits.headerMs, (isHttp2) => (isHttp2 ? http2 : http1).emit("connection", socket));
+    sortByPreface(socket, limits.headerMs, (isHttp2) => {
+      unsorted.delete(socket);
+      (isHttp2 ? http2 : http1).emit("connection", socket);
+    });
   });
   server.maxConnections = limits.connections;
-  await bind(server, address);
+  const unbind = await bind(server, address);
   const url = urlOf(server, address);
   server.on("drop", () => events.dropped(url));
   let closing: Promise<void> | undefined;
@@ -53,12 +62,11 @@ export async function listen(address: ListenAddress, limits: ServerLimits, event
         const idle = setInterval(() => http1.closeIdleConnections(), IDLE_CHECK_MS);
         server.close(() => {
           clearInterval(idle);
-          resolve();
+          unbind().then(resolve, resolve);
         });
         for (const session of sessions) session.close();
         http1.close();
-        // Connections that have said nothing yet belong to neither server.
-        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+        for (const socket of unsorted) socket.destroy();
       });
       return closing;
     },
@@ -163,7 +171,8 @@ function headerBytes(rawHeaders: readonly string[]): number {
   return bytes;
 }
 
-async function bind(server: Server, address: ListenAddress): Promise<void> {
+/** Resolves, listening, with what is to be done after the server closed. */
+async function bind(server: Server, address: ListenAddress): Promise<() => Promise<void>> {
   if (address.kind === "unix") return bindUnixSocket(server, address.path);
   const what = address.kind === "tcp" ? `http://${address.host}:${address.port}` : `inherited socket ${address.fd}`;
   const where = address.kind === "tcp" ? { host: address.host, port: address.port } : { fd: address.fd };
@@ -175,12 +184,12 @@ async function bind(server: Server, address: ListenAddress): Promise<void> {
     });
     server.listen(where, resolve);
   });
+  return async () => {};
 }
 
 function urlOf(server: Server, address: ListenAddress): string {
   if (address.kind === "unix") return `unix://${address.path}`;
-  const got = server.address() as AddressInfo | string | null;
-  if (typeof got === "string") return `unix://${got}`;
-  if (got === null) return address.kind === "inherited" ? `fd:${address.fd}` : `http://${address.host}:${address.port}`;
+  if (address.kind === "inherited" && address.path !== undefined) return `unix://${address.path}`;
+  const got = server.address() as AddressInfo;
   return `http://${got.family === "IPv6" ? `[${got.address}]` : got.address}:${got.port}`;
 }

@@ -3,6 +3,7 @@
  * gauges are read when they are asked for.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { headIfAny } from "./node-status.ts";
 import type { ServerParts } from "./parts.ts";
 
 export class ServerMetrics {
@@ -35,7 +36,10 @@ export class ServerMetrics {
       }
     });
     gauge(this.registry, "trustix_log_tree_size", "Entries under the newest head", ["log"], async (g) => {
-      for (const { name, reader } of parts.published.values()) g.set({ log: name }, (await reader.head()).treeSize);
+      for (const { name, reader } of parts.published.values()) {
+        const head = await headIfAny(reader);
+        if (head !== undefined) g.set({ log: name }, head.treeSize);
+      }
     });
     gauge(this.registry, "trustix_followed_tree_size", "Entries under the held head", ["log"], (g) => {
       for (const { name, head } of parts.follower.logs()) if (head !== undefined) g.set({ log: name }, head.treeSize);

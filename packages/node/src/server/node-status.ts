@@ -6,8 +6,9 @@ import {
   type RefusedClaimSchema,
   type StatusResponseSchema,
 } from "@trustix/proto";
-import { headToWire, logToWire } from "@trustix/protocol";
-import type { FollowedLog, Reachability, RefusedClaim } from "../model.ts";
+import { headToWire, logToWire, type LogHead } from "@trustix/protocol";
+import { NodeError } from "../errors.ts";
+import type { FollowedLog, LogReader, Reachability, RefusedClaim } from "../model.ts";
 import type { PublishedLog, ServerParts } from "./parts.ts";
 
 const STATES: Record<Reachability["state"], RemoteStatus_States> = {
@@ -26,12 +27,23 @@ export async function nodeStatus(parts: ServerParts): Promise<MessageInitShape<t
   };
 }
 
+/** `undefined` for a log that was stopped before it published anything. */
+export async function headIfAny(reader: LogReader): Promise<LogHead | undefined> {
+  try {
+    return await reader.head();
+  } catch (error) {
+    if (error instanceof NodeError && error.code === "unavailable") return undefined;
+    throw error;
+  }
+}
+
 async function publishedStatus({ name, reader, publisher }: PublishedLog) {
   const { waiting, refused, stopped, lastFlush } = publisher.status();
+  const head = await headIfAny(reader);
   return {
     Log: logToWire(reader.info),
     Name: name,
-    Head: headToWire(await reader.head()),
+    ...(head !== undefined && { Head: headToWire(head) }),
     Waiting: BigInt(waiting),
     Refused: BigInt(refused),
     ...(stopped !== undefined && { Stopped: stopped }),
