@@ -48,7 +48,9 @@ export function showWhatToTry({ observer, planets, folder }: Network, voice: Voi
   voice.code(
     `kill ${planets.mercury.daemon?.pid} ${planets.venus.daemon?.pid}   # two nodes fewer: what is not decided yet stays refused`,
   );
-  voice.code(`curl -i ${planets[COMPROMISED].cache.url}/${rocket.slice(11, 43)}.narinfo`);
+  voice.code(
+    `curl -s ${planets[COMPROMISED].cache.url}/${rocket.slice(11, 43)}.narinfo   # what ${COMPROMISED} would have you install`,
+  );
   voice.say(`everything lies in ${folder} and goes away with Ctrl-C`);
 }
 
