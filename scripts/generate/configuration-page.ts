@@ -1,5 +1,5 @@
 /** docs/operate/configuration.md: every key, from the schema that reads the file. */
-import type { ConfigKey } from "../../packages/node/src/config/index.ts";
+import type { ConfigKey } from "../../packages/node/src/config/reference.ts";
 import type { Generator } from "./generators.ts";
 
 const PATH = "docs/operate/configuration.md";
