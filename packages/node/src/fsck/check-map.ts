@@ -3,8 +3,8 @@
  * pages of every retained head. Memory is bounded: a large log is gone through several times, one part of the map at a
  * time.
  */
-import { equalBytes, toHex } from "@trustix/crypto";
-import { type Needs, SparseMap, SparseMapError } from "@trustix/merkle";
+import { type Crypto, equalBytes, toHex } from "@trustix/crypto";
+import { type Needs, SparseMap, SparseMapError, type SparseMapOptions } from "@trustix/merkle";
 import { mapEntryBytes, mapPath, mapValueHash } from "@trustix/protocol";
 import { type StoredHead, mapHeadIndexOf } from "../logs/head-record.ts";
 import { rangeOf } from "../logs/keys.ts";
@@ -16,66 +16,87 @@ import { storedEntries } from "./stored-entries.ts";
 
 const BUCKET_KIND = 0x62;
 const BUCKET_LEAF_BYTES = 70;
-/** Leaves held at once, about 250 bytes each. */
-const LEAVES_AT_ONCE = 1 << 18;
+/** Leaves held at once, about 500 bytes each. */
+const LEAVES_AT_ONCE = 1 << 17;
+/** Paths looked up in one go. */
+const LOOKUPS = 1000;
+/** What the map may keep in memory. */
+const MEMORY: SparseMapOptions = { bucketCacheBytes: 32 << 20, trieBytes: 64 << 20 };
 
 /** Returns the map at the newest head, `undefined` when there is none or it cannot be opened. */
 export async function checkMap(check: Check, newest: StoredHead | undefined): Promise<SparseMap | undefined> {
   if (!newest) return undefined;
-  await checkRoot(check, newest);
-  const map = await readingMap(check, "newest head", () => SparseMap.open(check.crypto, check.keys.map, newest.map));
+  const { crypto, keys } = check;
+  const map = await readingMap(check, "newest head", () => SparseMap.open(crypto, keys.map, newest.map, MEMORY));
+  await checkEntriesInMap(check, map, newest);
   if (!map) return undefined;
-  await checkLookups(check, map, newest);
   await checkBucketBytes(check, newest);
   await checkVersions(check, map);
   return map;
 }
 
-async function checkRoot(check: Check, newest: StoredHead): Promise<void> {
+/** A leaf as the entry at `index` makes it. */
+interface EntryLeaf extends Leaf {
+  readonly index: number;
+}
+
+/**
+ * The root by its definition, and each key looked up: part by part and in the order of the paths, so that each part of
+ * the map is read once, however little of it fits into memory. On the way every bucket is held against the hashes above
+ * it.
+ */
+async function checkEntriesInMap(check: Check, map: SparseMap | undefined, newest: StoredHead): Promise<void> {
   const { treeSize, mapRoot } = newest.head;
   const bits = Math.max(0, Math.ceil(Math.log2(treeSize / LEAVES_AT_ONCE)));
-  const parts: Subtree[] = [];
+  let parts: Subtree[] = [];
   for (let number = 0; number < 2 ** bits; number++) {
-    const leaves: Leaf[] = [];
-    for await (const leaf of leavesOf(check, treeSize))
-      if (topBits(leaf.path, bits) === number) leaves.push({ path: leaf.path, hash: leaf.hash() });
+    const leaves = await leavesOfPart(check, treeSize, bits, number);
     parts.push(subtreeOf(check.crypto, leaves, bits));
+    if (map) await checkLookups(check, map, leaves);
     check.progress("map", number + 1, 2 ** bits);
   }
-  while (parts.length > 1)
-    for (let i = 0; i < parts.length; i++) parts.splice(i, 2, joinSubtrees(check.crypto, parts[i]!, parts[i + 1]!));
+  while (parts.length > 1) parts = pairUp(check.crypto, parts);
   const made = parts[0]!.hash;
   if (!equalBytes(made, mapRoot))
     check.findings.add("wrong", `newest head: map root ${toHex(mapRoot)}, its entries make ${toHex(made)}`);
 }
 
-/** The leaves of the first `size` entries; hashing is left to who wants it. */
-async function* leavesOf(check: Check, size: number): AsyncGenerator<{ path: Uint8Array; hash: () => Uint8Array }> {
+/** Leaves of the first `size` entries whose paths begin with the `bits` bits of `number`. */
+async function leavesOfPart(check: Check, size: number, bits: number, number: number): Promise<EntryLeaf[]> {
   const { crypto } = check;
+  const leaves: EntryLeaf[] = [];
   for await (const { first, entries } of storedEntries(check, false))
     for (const [i, { key, valueDigest }] of entries.entries()) {
-      if (first + i >= size) return;
+      const index = first + i;
       const path = mapPath(crypto, key);
-      const value = (): Uint8Array => mapValueHash(crypto, mapEntryBytes(valueDigest, first + i));
-      yield { path, hash: () => leafHashOf(crypto, path, value()) };
+      if (index >= size || topBits(path, bits) !== number) continue;
+      const valueHash = mapValueHash(crypto, mapEntryBytes(valueDigest, index));
+      leaves.push({ path, hash: leafHashOf(crypto, path, valueHash), index });
     }
+  return leaves;
+}
+
+function pairUp(crypto: Crypto, parts: readonly Subtree[]): Subtree[] {
+  const pairs: Subtree[] = [];
+  for (let i = 0; i < parts.length; i += 2) pairs.push(joinSubtrees(crypto, parts[i]!, parts[i + 1]!));
+  return pairs;
 }
 
 function topBits(path: Uint8Array, bits: number): number {
   return bits === 0 ? 0 : (((path[0]! << 24) | (path[1]! << 16) | (path[2]! << 8) | path[3]!) >>> 0) >>> (32 - bits);
 }
 
-/** The map leads from each key to its entry. On the way it holds every bucket against the hashes above it. */
-async function checkLookups(check: Check, map: SparseMap, newest: StoredHead): Promise<void> {
-  const { crypto, findings } = check;
-  for await (const { first, entries } of storedEntries(check, false)) {
-    const paths = entries.map(({ key }) => mapPath(crypto, key));
-    const what = `entries ${first} to ${first + entries.length - 1}`;
-    const found = (await readingMap(check, what, () => map.locate(paths))) ?? [];
+/** The map leads from each key to its entry. */
+async function checkLookups(check: Check, map: SparseMap, leaves: readonly EntryLeaf[]): Promise<void> {
+  const { findings } = check;
+  for (let from = 0; from < leaves.length; from += LOOKUPS) {
+    const some = leaves.slice(from, from + LOOKUPS);
+    const what = `lookups from path ${toHex(some[0]!.path.subarray(0, 4))} on`;
+    const found = (await readingMap(check, what, () => map.locate(some.map(({ path }) => path)))) ?? [];
     for (const [i, index] of found.entries())
-      if (index === undefined) findings.add("missing", `map leaf of entry ${first + i}`);
-      else if (index !== first + i) findings.add("wrong", `map leaf of entry ${first + i} names entry ${index}`);
-    check.progress("lookups", first + entries.length, newest.head.treeSize);
+      if (index === undefined) findings.add("missing", `map leaf of entry ${some[i]!.index}`);
+      else if (index !== some[i]!.index)
+        findings.add("wrong", `map leaf of entry ${some[i]!.index} names entry ${index}`);
   }
 }
 
@@ -94,7 +115,7 @@ async function checkVersions(check: Check, map: SparseMap): Promise<void> {
   const newest = map.at?.version;
   for await (const { head, map: at } of storedHeads({ ...check, findings: findings.muted() })) {
     const where = `head ${mapHeadIndexOf(head)}`;
-    await readingMap(check, where, () => SparseMap.open(crypto, keys.map, at));
+    await readingMap(check, where, () => SparseMap.open(crypto, keys.map, at, MEMORY));
     const probe = crypto.sha256(at.root);
     await readingMap(check, where, () => map.prove(probe, at));
     check.progress("map versions", head.mhTreeSize, (newest ?? 0) + 1);
