@@ -1,7 +1,7 @@
 /** The same services over every wire protocol the port speaks, by a client library that is not ours. */
 import { createClient, ConnectError, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { LogAPI, LogExt, LogRPC, MapValueResponseSchema, NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
+import { LogAPI, LogExt, LogRPC, MapValueResponseSchema, RPCApi, UndecidedSchema } from "@trustix/proto";
 import { headFromWire, tokenHeader, undecidedFromWire, verifyHead } from "@trustix/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { crypto } from "./reference-log.ts";

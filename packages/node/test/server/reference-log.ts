@@ -2,7 +2,7 @@
  * A whole log in a page, written from the specification and nothing else: RFC 6962 by recursion, the sparse map by
  * recursion over its contents, the write rule. Slow and literal; the server is tested over it, apart from the real trees.
  */
-import { concatBytes, equalBytes, toHex } from "@trustix/crypto";
+import { concatBytes, equalBytes } from "@trustix/crypto";
 import { nodeCrypto } from "@trustix/node-crypto";
 import {
   keyPairOfSeed,
@@ -223,7 +223,7 @@ export class ReferenceLog implements LogReader, Publisher {
 
   async mapValue(key: Uint8Array, root: Hash): Promise<MapValue> {
     const head = this.#heads.find(({ mapRoot: at }) => equalBytes(at, root));
-    if (head === undefined) throw new NodeError("root_gone", `map root ${toHex(root)} is not held`);
+    if (head === undefined) throw new NodeError("root_gone", "map root is not held");
     const entry = this.#entries.slice(0, head.treeSize).find((one) => equalBytes(one.key, key));
     return {
       entry: entry && { digest: entry.digest, index: entry.index },
@@ -244,16 +244,19 @@ function checkRange(finish: number, size: number): void {
   if (finish >= size) throw new NodeError("invalid_argument", `entry ${finish} came, the log has ${size}`);
 }
 
+function checkSize(name: string, value: number, size: number): void {
+  if (value > size) throw new NodeError("invalid_argument", `${name} size ${value} came, 0 to ${size} wanted`);
+}
+
 function proofBetween(leaves: readonly Hash[], first: number, second: number): Hash[] {
-  if (second > leaves.length || first > second) {
-    throw new NodeError("invalid_argument", `sizes ${first} and ${second} came, the log has ${leaves.length}`);
-  }
+  checkSize("first", first, leaves.length);
+  checkSize("second", second, leaves.length);
+  if (first > second) throw new NodeError("invalid_argument", `first size ${first} is past second size ${second}`);
   return first === 0 || first === second ? [] : consistency(first, leaves.slice(0, second));
 }
 
 function proofOf(leaves: readonly Hash[], index: number, treeSize: number): Hash[] {
-  if (treeSize > leaves.length || index >= treeSize) {
-    throw new NodeError("invalid_argument", `index ${index} of ${treeSize} came, the log has ${leaves.length}`);
-  }
+  checkSize("tree", treeSize, leaves.length);
+  if (index >= treeSize) throw new NodeError("invalid_argument", `leaf ${index} is not in a tree of ${treeSize}`);
   return path(index, leaves.slice(0, treeSize));
 }

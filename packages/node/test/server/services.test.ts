@@ -1,5 +1,5 @@
 /** What the services say, over one protocol. */
-import { ConnectError, createClient } from "@connectrpc/connect";
+import { createClient, type ConnectError } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import { LogAPI, LogExt, LogRPC, NodeAPI, NodeExt, RPCApi } from "@trustix/proto";
 import { NIX, logIdOf, type LogInfo } from "@trustix/protocol";
