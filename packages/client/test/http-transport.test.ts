@@ -209,9 +209,13 @@ test.each<[string, Script, { code: RpcCode; origin: RpcErrorOrigin; message: Reg
     { code: "unavailable", origin: "network", message: /connection/ },
   ],
 ])("%s is told as such", async (_, script, wanted) => {
-  const error = await within(script, (transport) => failure(getHead(transport, { timeoutMs: 300 })), {
-    maxAnswerBytes: 100_000,
-  });
+  const error = await within(
+    script,
+    (transport) => failure(getHead(transport, { timeoutMs: wanted.code === "deadline_exceeded" ? 300 : 20_000 })),
+    {
+      maxAnswerBytes: 100_000,
+    },
+  );
   expect(error).toMatchObject({ code: wanted.code, origin: wanted.origin });
   expect(error.message).toMatch(wanted.message);
 });
