@@ -92,6 +92,19 @@ async function diskBytes(folder: string): Promise<number> {
   return bytes;
 }
 
+/** What is kept for each retained head alone: everything of the map but its buckets, and the heads' own records. */
+async function bytesPerHead(store: EmbeddedStore): Promise<number> {
+  let bytes = 0;
+  let heads = 0;
+  for await (const [key, value] of store.range(Uint8Array.of(0x10), Uint8Array.of(0x11))) {
+    const kind = String.fromCharCode(key[3]!);
+    const isOfMap = kind === "m" && key[4] !== 0x62;
+    if (isOfMap || kind === "d" || kind === "r") bytes += key.length + value.length;
+    if (kind === "d") heads++;
+  }
+  return bytes / heads;
+}
+
 /** Map proofs of random keys under random ones of `roots`, a second. */
 async function proofRate(
   reader: LogReader,
@@ -192,6 +205,20 @@ await withLog(500, async ({ folder, store, publisher, reader }) => {
     target: 300,
     scale: "none",
     how: `${kept}, compacted`,
+  });
+
+  const perHead = await bytesPerHead(store);
+  const week = (7 * 24 * 3600 * perHead) / 2 ** 30;
+  say(
+    `a retained head of 500 entries: ${perHead.toFixed(0)} B; the default retention at one a second: ${week.toFixed(1)} GiB`,
+  );
+  const versions = `map pages, their lists, head and root records of the last 1000 heads, divided by 1000`;
+  report({
+    name: "disk, a retained head of 500 entries",
+    value: perHead,
+    unit: "B/head",
+    better: "less",
+    how: `${versions}; seven days at one head a second take ${week.toFixed(1)} GiB`,
   });
 
   await publisher.close();

@@ -5,7 +5,7 @@
  */
 import { type Crypto, equalBytes, toHex } from "@trustix/crypto";
 import { type Needs, SparseMap, SparseMapError, type SparseMapOptions } from "@trustix/merkle";
-import { mapEntryBytes, mapPath, mapValueHash } from "@trustix/protocol";
+import { mapEntryBytes, mapValueHash } from "@trustix/protocol";
 import { type StoredHead, mapHeadIndexOf } from "../logs/head-record.ts";
 import { rangeOf } from "../logs/keys.ts";
 import { resolveNeeds } from "../logs/resolve-needs.ts";
@@ -17,7 +17,7 @@ import { storedEntries } from "./stored-entries.ts";
 const BUCKET_KIND = 0x62;
 const BUCKET_LEAF_BYTES = 70;
 /** Leaves held at once, about 500 bytes each. */
-const LEAVES_AT_ONCE = 1 << 17;
+const LEAVES_AT_ONCE = 1 << 18;
 /** Paths looked up in one go. */
 const LOOKUPS = 1000;
 /** What the map may keep in memory. */
@@ -65,13 +65,15 @@ async function checkEntriesInMap(check: Check, map: SparseMap | undefined, newes
 async function leavesOfPart(check: Check, size: number, bits: number, number: number): Promise<EntryLeaf[]> {
   const { crypto } = check;
   const leaves: EntryLeaf[] = [];
+  const path = Buffer.alloc(32);
   for await (const { first, entries } of storedEntries(check, false))
     for (const [i, { key, valueDigest }] of entries.entries()) {
       const index = first + i;
-      const path = mapPath(crypto, key);
+      crypto.sha256Into(key, path, 0);
       if (index >= size || topBits(path, bits) !== number) continue;
+      const own = new Uint8Array(path);
       const valueHash = mapValueHash(crypto, mapEntryBytes(valueDigest, index));
-      leaves.push({ path, hash: leafHashOf(crypto, path, valueHash), index });
+      leaves.push({ path: own, hash: leafHashOf(crypto, own, valueHash), index });
     }
   return leaves;
 }
