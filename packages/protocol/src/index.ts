@@ -1,6 +1,6 @@
 /**
  * L1. The protocol's words as types, its canonical encodings, and the way between wire messages and those types.
- * The specification is `docs/spec/protocol.md`; every golden vector of it is a test here. Pure: SHA-256 and Ed25519 come
+ * Every golden vector of the existing programs is a test here. Pure: SHA-256 and Ed25519 come
  * in as an argument.
  *
  * @example

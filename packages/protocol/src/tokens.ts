@@ -48,7 +48,7 @@ export function formatPublicToken(token: PublicToken): string {
 
 /** A token's name: 1 to 255 characters without a colon or control characters. Throws `malformed`. */
 export function parseName(name: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+  // control characters are what is refused
   if (name.length === 0 || name.length > MAX_NAME || /[:\u0000-\u001f\u007f]/.test(name)) {
     throw new ProtocolError(
       "malformed",

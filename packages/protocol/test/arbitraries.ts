@@ -70,7 +70,7 @@ export const nixValue: fc.Arbitrary<NixValue> = fc.record({
   references: fc.uniqueArray(storePath, { maxLength: 5 }).map((paths) => paths.sort()),
 });
 
-// oxlint-disable-next-line no-control-regex -- names without control characters
+// names without control characters
 export const tokenName = fc.stringMatching(/^[^:\u0000-\u001f\u007f]{1,40}$/u);
 
 export const vote: fc.Arbitrary<Vote> = fc

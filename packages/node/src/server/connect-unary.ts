@@ -66,9 +66,12 @@ export function serveConnectUnary(
     if (response.headersSent) response.destroy();
   };
   const work = async () => {
-    const body = await messageBytes(request, limits);
+    const hold = (bytes: number) => gate.hold(call, bytes);
+    const body = await messageBytes(request, limits, hold);
     const output = await gate.run(call, parseMessage(route, format, body));
-    return serializeMessage(route, format, output, limits.answerBytes);
+    const answer = serializeMessage(route, format, output, limits.answerBytes);
+    hold(answer.length);
+    return answer;
   };
   call
     .race(work())
@@ -90,7 +93,7 @@ export function serveConnectUnary(
     });
 }
 
-function messageBytes(request: AnyRequest, limits: ServerLimits): Promise<Uint8Array> {
+function messageBytes(request: AnyRequest, limits: ServerLimits, hold: (bytes: number) => void): Promise<Uint8Array> {
   const version = request.headers["connect-protocol-version"];
   if (version !== undefined && version !== "1") {
     throw new NodeError("invalid_argument", `Connect-Protocol-Version: ${JSON.stringify(version)} came, "1" wanted`);
@@ -102,8 +105,13 @@ function messageBytes(request: AnyRequest, limits: ServerLimits): Promise<Uint8A
       Code.Unimplemented,
     );
   }
-  const body = readBody(request, limits.messageBytes);
-  return encoding === "gzip" ? body.then((bytes) => gunzipBody(bytes, limits.messageBytes)) : body;
+  const body = readBody(request, limits.messageBytes, hold);
+  if (encoding === "identity") return body;
+  return body.then(async (bytes) => {
+    const inflated = await gunzipBody(bytes, limits.messageBytes);
+    hold(inflated.length);
+    return inflated;
+  });
 }
 
 function parseMessage(route: Route, format: Format, body: Uint8Array): Message {

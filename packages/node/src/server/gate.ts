@@ -20,11 +20,15 @@ export interface Permissions {
 /** How late a deadline may be noticed. */
 const WATCH_MS = 20;
 
+/** So many messages of the largest size may be in memory, over all calls. */
+const LARGEST_AT_ONCE = 16;
+
 export class Gate {
   readonly metrics: ServerMetrics;
   readonly #parts: ServerParts;
   readonly #log: Logger;
   readonly #open = new Set<Call>();
+  #held = 0;
   #watching = false;
 
   constructor(parts: ServerParts, log: Logger) {
@@ -63,9 +67,22 @@ export class Gate {
     return call.route.handle(request, call);
   }
 
+  /**
+   * Counts bytes of a request or an answer that are held in memory until the call leaves. Throws `resource_exhausted`
+   * when all calls together hold too much: each alone is bounded, a thousand of them are not.
+   */
+  hold(call: Call, bytes: number): void {
+    const { messageBytes, answerBytes } = this.#parts.limits;
+    const most = LARGEST_AT_ONCE * Math.max(messageBytes, answerBytes);
+    call.held += bytes;
+    this.#held += bytes;
+    if (this.#held > most) throw rpcError("busy", `calls under way hold ${most} bytes: try again in a moment`);
+  }
+
   /** The call was answered, with `ok` or an RPC code. To be called once. */
   leave(call: Call, code: string): void {
     this.#open.delete(call);
+    this.#held -= call.held;
     this.metrics.answered(call.route.path, code, this.#parts.clock.now() - call.startedAt);
   }
 
@@ -139,6 +156,8 @@ export class Call implements CallContext {
   readonly route: Route;
   readonly startedAt: number;
   readonly maxMs: number;
+  /** Bytes, see `Gate.hold`. */
+  held = 0;
   /** Told when the call fails while its answer may be on its way. */
   onFail: (() => void) | undefined;
   #failure: ConnectError | undefined;

@@ -75,7 +75,8 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
       if (!response.writableFinished) exchange.call?.fail(rpcError("unavailable", "the caller went away"));
       if (exchange.call !== undefined) gate.leave(exchange.call, exchange.code);
     });
-    answer(handlers.get(route.path)!, exchange, request, response).catch((error: unknown) => {
+    const hold = (bytes: number) => exchange.call !== undefined && gate.hold(exchange.call, bytes);
+    answer(handlers.get(route.path)!, exchange, hold, request, response).catch((error: unknown) => {
       gate.logged(route, toRpcError(error));
       if (!response.headersSent) (response as ServerResponse).writeHead(400);
       response.end();
@@ -86,15 +87,24 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
 async function answer(
   handler: UniversalHandler,
   exchange: Exchange,
+  hold: (bytes: number) => void,
   request: AnyRequest,
   response: AnyResponse,
 ): Promise<void> {
   const values = createContextValues().set(EXCHANGE, exchange);
   const universal = universalRequestFromNodeRequest(request, response as ServerResponse, undefined, values);
   try {
-    await universalResponseToNodeResponse(await handler(universal), response as ServerResponse);
+    const body = counted(universal.body as AsyncIterable<Uint8Array>, hold);
+    await universalResponseToNodeResponse(await handler({ ...universal, body }), response as ServerResponse);
   } catch (error) {
     // The caller is gone: the library reports it by this code, and there is nobody left to answer.
     if (!(error instanceof ConnectError && error.code === Code.Aborted)) throw error;
+  }
+}
+
+async function* counted(body: AsyncIterable<Uint8Array>, hold: (bytes: number) => void): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    hold(chunk.length);
+    yield chunk;
   }
 }

@@ -3,6 +3,6 @@
  * interfaces (`model.ts`) and knows none of them.
  */
 export { inheritedListeners } from "./inherited-sockets.ts";
-export { defaultOptions, isLocal, type ListenAddress, type ListenerOptions } from "./listener-options.ts";
+export { defaultOptions, type ListenerOptions } from "./listener-options.ts";
 export type { PublishedLog, ServerParts } from "./parts.ts";
 export { startServer, type RunningServer } from "./server.ts";

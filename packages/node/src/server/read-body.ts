@@ -10,8 +10,11 @@ import { NodeError } from "../errors.ts";
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest;
 
-/** The whole body. Rejects with `too_large`, or `invalid_argument` for a body that breaks off. */
-export function readBody(request: AnyRequest, maxBytes: number): Promise<Uint8Array> {
+/**
+ * The whole body. `hold` is told of all bytes kept and may throw. Rejects with what it throws, with `too_large`, or with
+ * `invalid_argument` for a body that breaks off.
+ */
+export function readBody(request: AnyRequest, maxBytes: number, hold: (bytes: number) => void): Promise<Uint8Array> {
   const declared = Number(request.headers["content-length"] ?? 0);
   if (declared > maxBytes) return Promise.reject(tooLarge(`${declared} bytes`, maxBytes));
   return new Promise((resolve, reject) => {
@@ -20,10 +23,13 @@ export function readBody(request: AnyRequest, maxBytes: number): Promise<Uint8Ar
     let ended = false;
     const onData = (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= maxBytes) chunks.push(chunk);
-      else {
+      try {
+        if (length > maxBytes) throw tooLarge(`more than ${maxBytes} bytes`, maxBytes);
+        hold(chunk.length);
+        chunks.push(chunk);
+      } catch (error) {
         request.off("data", onData);
-        reject(tooLarge(`more than ${maxBytes} bytes`, maxBytes));
+        reject(error as Error);
       }
     };
     request.on("data", onData);

@@ -181,6 +181,27 @@ test("values: one call asks for at most so many digests", async () => {
   expect(await post(node.url, "/trustix_ext.v1.LogExt/GetValues", body)).toMatchObject({ status: 429 });
 });
 
+test("bytes of all calls together are bounded: sixteen of the largest messages, and there is room again afterwards", async () => {
+  const node = await start({ messageBytes: 10_000, answerBytes: 10_000, calls: 100 });
+  const head = `POST ${HEAD} HTTP/1.1\r\nHost: x\r\nContent-Type: application/proto\r\nContent-Length: 10000\r\n\r\n`;
+  const held = Array.from({ length: 16 }, () => rawSocket(node.url));
+  for (const socket of held) socket.write(Buffer.concat([Buffer.from(head), Buffer.alloc(9990)]));
+  await until(() => held.every((socket) => socket.bytesWritten > 9990));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await post(node.url, HEAD, Buffer.alloc(1000))).toMatchObject({
+    status: 429,
+    code: "resource_exhausted",
+    message: /calls under way hold 160000 bytes/,
+  });
+  const frame = Buffer.alloc(1005);
+  frame.writeUInt32BE(1000, 1);
+  const web = await post(node.url, HEAD, frame, { headers: { "content-type": "application/grpc-web+proto" } });
+  expect(web.body.toString("latin1")).toContain("grpc-status: 8");
+  for (const socket of held) socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  await stillAnswers(node);
+});
+
 test("calls: beyond so many at once a call is refused at once, and taken again when there is room", async () => {
   const { calls, decide } = slowDecide();
   const node = await start({ calls: 2 }, { decide });
