@@ -68,7 +68,7 @@ function hintForRpc(code: string, io: Io): string | undefined {
 
 /** What others wrote must not steer the terminal. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+  // control characters are what is taken out
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 

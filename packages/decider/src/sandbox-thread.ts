@@ -7,7 +7,9 @@ import type { SandboxAnswer, SandboxJob } from "./sandbox.ts";
 const { bell, port } = workerData as { bell: Int32Array; port: MessagePort };
 let quickjs = await newQuickJSWASMModuleFromVariant(RELEASE_SYNC);
 
-port.on("message", async (job: SandboxJob) => {
+port.on("message", (job: SandboxJob) => void work(job));
+
+async function work(job: SandboxJob): Promise<void> {
   let answer: SandboxAnswer;
   let broken = false;
   try {
@@ -19,8 +21,7 @@ port.on("message", async (job: SandboxJob) => {
     answer = { ok: false, why: `the engine gave up: ${error instanceof Error ? error.message : "unknown"}` };
   }
   if (broken) quickjs = await newQuickJSWASMModuleFromVariant(RELEASE_SYNC);
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   port.postMessage(answer);
   Atomics.store(bell, 0, 1);
   Atomics.notify(bell, 0);
-});
+}

@@ -113,7 +113,6 @@ function startThread(): Thread {
   return {
     ask(job, patience) {
       Atomics.store(bell, 0, 0);
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       here.postMessage(job);
       Atomics.wait(bell, 0, 0, patience);
       return receiveMessageOnPort(here)?.message as SandboxAnswer | undefined;

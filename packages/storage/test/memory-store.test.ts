@@ -17,7 +17,7 @@ test("any sequence of batches leaves what a plain map would hold, and snapshots 
         for (const [k, v] of batch)
           if (v === undefined) model.delete(hex(k));
           else model.set(hex(k), hex(v));
-        seen.push({ snapshot: store.snapshot(), expected: [...model].toSorted() });
+        seen.push({ snapshot: store.snapshot(), expected: [...model].toSorted(([a], [b]) => (a < b ? -1 : 1)) });
       }
       for (const { snapshot, expected } of seen) {
         const found: string[][] = [];

@@ -1,3 +1,3 @@
 /** Decisions: votes, rules, the value behind the decided digest. */
-export { createDecide, DEFAULT_BUDGET_MS } from "./decide.ts";
-export type { DecideOptions, Policy } from "./decide.ts";
+export { createDecide } from "./decide.ts";
+export type { DecideOptions } from "./decide.ts";
