@@ -64,13 +64,22 @@ function followedLines(log: FollowedStatus, now: number): string[] {
       : `${counted(log.Head.TreeSize, "entry", "entries")}, head confirmed ${lasting(now - Number(log.HeadSeenAt))} ago`;
   return [
     `followed ${log.Name} ${log.Log?.LogID ?? ""} (${protocolName(log.Log?.Protocol)}): ${head}`,
-    ...log.Remotes.map((remote) => {
-      if (lacksLog(remote)) return `  ${remote.URL} does not have this log`;
-      const { URL, State, Since, Why } = remote;
+    ...remoteLines(log.Remotes, now),
+  ];
+}
+
+/** Remotes without the log are counted, not listed: with ten logs at ten remotes they would be ninety lines. */
+function remoteLines(remotes: readonly RemoteStatus[], now: number): string[] {
+  const lines = remotes
+    .filter((remote) => !lacksLog(remote))
+    .map(({ URL, State, Since, Why }) => {
       const since = State === RemoteStatus_States.UNKNOWN ? "" : ` for ${lasting(now - Number(Since))}`;
       return `  ${URL} ${STATE_WORDS[State]}${since}${Why === "" ? "" : `: ${Why}`}`;
-    }),
-  ];
+    });
+  const lacking = remotes.length - lines.length;
+  if (lacking === 0) return lines;
+  const others = lines.length === 0 ? "" : " other";
+  return [...lines, `  not at ${lacking}${others} remote${lacking === 1 ? "" : "s"}`];
 }
 
 const STATE_WORDS: Readonly<Record<RemoteStatus_States, string>> = {
