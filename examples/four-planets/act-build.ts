@@ -68,9 +68,10 @@ async function byScript(planet: Planet): Promise<Built> {
 
 /** Waits until the planet's log has `size` claims; how many it has then. */
 export function logSize(planet: Planet, size: number): Promise<number> {
-  return until(`${planet.name}'s log has ${size} claims`, async () => {
+  const ask = async (): Promise<number | undefined> => {
     const { Published } = await planet.calls.status();
     const now = Number(Published[0]?.Head?.TreeSize ?? 0);
     return now >= size ? now : undefined;
-  });
+  };
+  return until(`${planet.name}'s log has ${size} claims`, ask, 20_000, planet.closing);
 }

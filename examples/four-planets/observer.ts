@@ -54,6 +54,7 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
   await writeFile(config, configuration(options));
   const env = programEnvironment(folder);
   const calls = callsTo(socket);
+  const closing = new AbortController();
 
   const observer: Observer = {
     folder,
@@ -91,13 +92,15 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
       await proxy.answers(async () => ((await fetch(`${proxyUrl}/nix-cache-info`)).ok ? true : undefined));
     },
     async follows(wanted, size) {
-      await until(`heads of ${size} entries are followed`, async () => {
+      const ask = async (): Promise<true | undefined> => {
         const { Followed } = await calls.status();
         const sizes = new Map(Followed.map((log) => [log.Log?.LogID, Number(log.Head?.TreeSize ?? 0)]));
         return wanted.every((planet) => (sizes.get(planet.logId) ?? 0) >= size) ? true : undefined;
-      });
+      };
+      await until(`heads of ${size} entries are followed`, ask, 20_000, closing.signal);
     },
     async close() {
+      closing.abort(new Error("the user's side is closed"));
       await calls.close();
       await observer.proxy?.stop();
       await observer.daemon?.stop();

@@ -50,6 +50,8 @@ export interface Planet {
   readonly party: NixParty | undefined;
   /** Signs the cache's narinfos, as Nix writes it; `undefined` without Nix. */
   readonly cacheKey: string | undefined;
+  /** Aborted when the planet is closed. */
+  readonly closing: AbortSignal;
   daemon: Program | undefined;
   /** Starts the daemon and waits until it answers. */
   start(): Promise<void>;
@@ -79,6 +81,7 @@ export async function makePlanet(options: PlanetOptions): Promise<Planet> {
   const party = nix === undefined ? undefined : await partyOf(options, nix, spool);
   const signing = await party?.makeKey(`${name}-cache-1`);
   const calls = callsTo(socket);
+  const closing = new AbortController();
   const planet: Planet = {
     name,
     folder,
@@ -93,6 +96,7 @@ export async function makePlanet(options: PlanetOptions): Promise<Planet> {
     cacheFolder,
     party,
     cacheKey: signing?.publicKey,
+    closing: closing.signal,
     daemon: undefined,
     async start() {
       const state = join(folder, "state");
@@ -107,6 +111,7 @@ export async function makePlanet(options: PlanetOptions): Promise<Planet> {
       await party.copyToCache(paths, { compression: options.compression ?? "zstd", secretKeyFile });
     },
     async close() {
+      closing.abort(new Error(`${name} is closed`));
       await calls.close();
       await planet.daemon?.stop();
       await cache.close();

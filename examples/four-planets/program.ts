@@ -119,11 +119,20 @@ export class Program {
   }
 }
 
-/** Resolves with the first result that is not `undefined`; asks again every 50 ms. Rejects after `ms`, naming `what`. */
-export async function until<T>(what: string, ask: () => Promise<T | undefined>, ms = 20_000): Promise<T> {
+/**
+ * Resolves with the first result that is not `undefined`; asks again every 50 ms. Rejects after `ms`, naming `what`, and as
+ * soon as `signal` is aborted.
+ */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined>,
+  ms = 20_000,
+  signal?: AbortSignal,
+): Promise<T> {
   const end = Date.now() + ms;
   let last: unknown;
   for (;;) {
+    signal?.throwIfAborted();
     try {
       const result = await ask();
       if (result !== undefined) return result;

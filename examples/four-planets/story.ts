@@ -6,7 +6,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installedNix } from "@trustix/testkit/nix";
+import { installedNix, removeStores } from "@trustix/testkit/nix";
 import { installForReal, showNaiveInstall, showPrivacy, tryToInstall } from "./act-install.ts";
 import { buildEverywhere } from "./act-build.ts";
 import { showDecision } from "./act-decide.ts";
@@ -70,37 +70,47 @@ export async function main(args: readonly string[], options: MainOptions = {}): 
   const once = args.includes("--once");
   const voice = makeVoice(process.stdout);
   const started = performance.now();
-  const nix = args.includes("--without-nix") ? undefined : await installedNix();
-  const folder = await mkdtemp(join(tmpdir(), "planets-"));
   process.stdout.write("Trustix: four builders, one of them compromised\n");
+  const nix = args.includes("--without-nix") ? undefined : await installedNix();
   if (nix === undefined) voice.say("Without Nix: a script plays the builds, and nothing will be installed.");
-
-  const ending = Promise.withResolvers<void>();
-  let interrupted = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      interrupted = true;
-      ending.resolve();
-    });
-  }
+  const interruption = nextInterruption();
+  const folder = await mkdtemp(join(tmpdir(), "planets-"));
   const network = await startNetwork({ folder, nix, ...options });
-  const whole = async (): Promise<void> => {
+  const tell = async (): Promise<void> => {
     const rocket = await tellStory(network, voice, nix?.version);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     const nothing = nix === undefined ? " Nothing was installed: that needs Nix." : "";
     process.stdout.write(`\nThat took ${seconds} s.${nothing}\n`);
     if (!once) showWhatToTry(network, voice, rocket);
   };
+  const told = tell();
   try {
-    const told = whole();
-    // When the network is ended under it, nobody needs to hear that it failed.
-    told.catch(() => undefined);
-    await Promise.race([told, ending.promise]);
-    if (!once) await ending.promise;
+    await Promise.race([told, interruption]);
+    if (!once) await interruption;
   } finally {
-    if (interrupted) process.stdout.write("\nending the network ...\n");
     await network.close();
+    // Interrupted in the middle: what is under way fails now, and a build may still have written something.
+    await Promise.race([
+      told.catch(() => undefined),
+      new Promise((resolve) => setTimeout(resolve, LAST_BUILD).unref()),
+    ]);
+    await removeStores(folder);
   }
+}
+
+/** Milliseconds that a build under way has to end after an interruption. */
+const LAST_BUILD = 10_000;
+
+/** Resolves at the first Ctrl-C or SIGTERM from now on, which do not end the process any more. */
+function nextInterruption(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => {
+        process.stdout.write("\nending the network ...\n");
+        resolve();
+      });
+    }
+  });
 }
 
 if (import.meta.main) await main(process.argv.slice(2));
