@@ -30,9 +30,6 @@ export function valueKey(digest: Uint8Array): Uint8Array {
   return key;
 }
 
-/** All values: `from <= key < to`. */
-export const ALL_VALUES: KeyRange = { from: Uint8Array.of(VALUE_SPACE), to: Uint8Array.of(VALUE_SPACE + 1) };
-
 export interface KeyRange {
   readonly from: Uint8Array;
   /** Exclusive. */
