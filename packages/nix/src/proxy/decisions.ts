@@ -50,15 +50,18 @@ export class Decisions {
 
   async #ask(storePath: StorePath): Promise<Judgement> {
     const { clock, generation } = this.#options;
-    // Read before asking: a head that changes meanwhile makes the answer old, not new.
-    const asked = generation();
-    const judgement = await this.#decide(storePath);
-    const decided = judgement.state === "decided";
-    const until = decided ? Number.POSITIVE_INFINITY : clock.now() + this.#limits.undecided;
-    const bytes = 400 + 200 * judgement.votes.length + (decided ? 160 * judgement.facts.references.length : 0);
-    this.#kept.set(storePath, { judgement, generation: asked, until }, bytes);
-    this.#asking.delete(storePath);
-    return judgement;
+    try {
+      // Read before asking: a head that changes meanwhile makes the answer old, not new.
+      const asked = generation();
+      const judgement = await this.#decide(storePath);
+      const decided = judgement.state === "decided";
+      const until = decided ? Number.POSITIVE_INFINITY : clock.now() + this.#limits.undecided;
+      const bytes = 400 + 200 * judgement.votes.length + (decided ? 160 * judgement.facts.references.length : 0);
+      this.#kept.set(storePath, { judgement, generation: asked, until }, bytes);
+      return judgement;
+    } finally {
+      this.#asking.delete(storePath);
+    }
   }
 
   async #decide(storePath: StorePath): Promise<Judgement> {

@@ -98,8 +98,7 @@ export class Resolver {
     const { facts, reason, votes } = judgement;
     const source = await firstOf(this.sources(facts, lookups));
     if (source !== undefined) return { outcome: "decided", facts, reason, votes, source };
-    const others = await this.#whatUpstreamsHave(facts, lookups);
-    const why = `${reason}, but no upstream has these bytes${others}`;
+    const why = `${reason}, but ${await this.#whyNoSource(facts, lookups)}`;
     return { outcome: "no-source", storePath: facts.storePath, reason: why, votes };
   }
 
@@ -138,13 +137,15 @@ export class Resolver {
     yield* demoted;
   }
 
-  async #whatUpstreamsHave(facts: SignedFacts, lookups: readonly Promise<Lookup>[]): Promise<string> {
+  async #whyNoSource(facts: SignedFacts, lookups: readonly Promise<Lookup>[]): Promise<string> {
+    const { narBytes } = this.#options.limits;
+    if (facts.narSize > narBytes) return `its NAR has ${facts.narSize} bytes, at most ${narBytes} are served`;
     const found = await Promise.all(lookups);
     const said = found.map(({ upstream, info, error }) => {
       if (info === undefined) return `${upstream.label} ${error.kind}`;
       return `${upstream.label} ${hasNarOf(facts, info) ? "sent wrong bytes or a form not understood" : "has others"}`;
     });
-    return said.length === 0 ? "" : ` (${said.join(", ")})`;
+    return `no upstream has these bytes${said.length === 0 ? "" : ` (${said.join(", ")})`}`;
   }
 }
 

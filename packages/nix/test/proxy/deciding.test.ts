@@ -93,7 +93,9 @@ describe("refused", () => {
   test("a path above the size that may be served has no source", async () => {
     serve(await world.upstream(), pkg, "none");
     await world.decide(pkg).start({ limits: { narBytes: 100 } });
-    expect((await world.ask(target)).headers["trustix-decision"]).toMatch(/^no-source/);
+    expect((await world.ask(target)).headers["trustix-decision"]).toMatch(
+      /^no-source; rule="3 of 4 agree, 3 wanted, but its NAR has \d+ bytes, at most 100 are served"$/,
+    );
   });
 });
 

@@ -184,7 +184,7 @@ describe("a client that reads slowly", () => {
   }
 
   test("or not at all is cut off, its upstream connection too, and memory is not filled meanwhile", async () => {
-    const huge = packageOf("huge", 60_000_000);
+    const huge = packageOf("huge", 40_000_000);
     const upstream = await world.upstream();
     const file = serve(upstream, huge, "none");
     let closed = false;
