@@ -15,6 +15,8 @@ import type { Verdict } from "./write-rule.ts";
 /** Small enough that a flush can stop between records, large enough that records cost nothing. */
 const RECORD_ITEMS = 1000;
 const RECORD_BYTES = 4 << 20;
+/** In one batch: the engine holds it in memory, and who comes next waits for it. */
+const GROUP_BYTES = 32 << 20;
 
 export interface Submitted {
   /** Keys whose first value stands, each once. */
@@ -33,7 +35,7 @@ export class Intake {
   readonly #limits: PublisherLimits;
   readonly #state: WorkingState;
   readonly #onQueued: () => void;
-  #arrivals: Arrival[] = [];
+  readonly #arrivals: Arrival[] = [];
   #arrivedItems = 0;
   #arrivedBytes = 0;
   #committing: Promise<void> | undefined;
@@ -89,8 +91,7 @@ export class Intake {
     while (this.#arrivals.length > 0) {
       // One turn of the event loop, so that calls that came with the first share its sync.
       await new Promise((resolve) => setImmediate(resolve));
-      const group = this.#arrivals;
-      this.#arrivals = [];
+      const group = this.#takeGroup();
       try {
         const answers = await this.#commit(group);
         for (const [at, arrival] of group.entries()) arrival.resolve(answers[at]!);
@@ -106,6 +107,18 @@ export class Intake {
     }
     // In the same turn as the last look at the arrivals: whoever comes later begins anew.
     this.#committing = undefined;
+  }
+
+  /** The oldest arrivals: all of them, unless they are very large. */
+  #takeGroup(): Arrival[] {
+    let count = 0;
+    let bytes = 0;
+    for (const arrival of this.#arrivals) {
+      bytes += arrival.bytes;
+      if (count > 0 && bytes > GROUP_BYTES) break;
+      count++;
+    }
+    return this.#arrivals.splice(0, count);
   }
 
   async #commit(group: readonly Arrival[]): Promise<Submitted[]> {

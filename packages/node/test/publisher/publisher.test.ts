@@ -50,6 +50,15 @@ test("concurrent submits share one write", async () => {
   expect(writes).toBe(2);
 });
 
+test("very large submits do not share one write, and all of them are kept in order", async () => {
+  const { publisher, reader } = await openTestLog(openMemoryStore(), { limits: { maxValueBytes: 12 << 20 } });
+  const value = "v".repeat(12 << 20);
+  await Promise.all(Array.from({ length: 7 }, (_, i) => publisher.submit([item(`large-${i}`, value)])));
+  expect((await publisher.flush()).treeSize).toBe(7);
+  const keys = texts((await reader.entries(0, 6)).map(({ key }) => key!));
+  expect(keys).toEqual(Array.from({ length: 7 }, (_, i) => `large-${i}`));
+});
+
 test.each([
   { name: "in the queue", flushFirst: false },
   { name: "in the map", flushFirst: true },
