@@ -128,6 +128,7 @@ function grow(total: number, batch: number, report: boolean): Grown {
 function proofs(what: string, { store, map, versions }: Grown, count: number, pick: () => MapVersion): void {
   const total = versions.at(-1)!.size;
   const start = performance.now();
+  const cpu = process.cpuUsage();
   let slowest = 0;
   for (let i = 0; i < count; i++) {
     const [leaf] = leavesFrom(Math.floor(Math.random() * total), 1);
@@ -136,7 +137,9 @@ function proofs(what: string, { store, map, versions }: Grown, count: number, pi
     slowest = Math.max(slowest, performance.now() - before);
   }
   const rate = Math.round((count * 1000) / (performance.now() - start));
-  console.log(`  proofs, ${what}: ${rate}/s (slowest ${slowest.toFixed(1)} ms)`);
+  const { user, system } = process.cpuUsage(cpu);
+  const perSecond = Math.round((count * 1e6) / (user + system));
+  console.log(`  proofs, ${what}: ${rate}/s (${perSecond} a second of CPU; slowest ${slowest.toFixed(1)} ms)`);
 }
 
 function hashCost(): void {
@@ -174,6 +177,8 @@ for (const total of [50_000, 200_000, 1_000_000].filter((total) => total <= most
     if (left === 0) break;
     steps++;
   }
-  console.log(`  warmed in ${Math.round(performance.now() - start)} ms, ${steps} steps, longest ${longest.toFixed(1)} ms`);
+  console.log(
+    `  warmed in ${Math.round(performance.now() - start)} ms, ${steps} steps, longest ${longest.toFixed(1)} ms`,
+  );
   proofs("old roots, after warming", warm, 2_000, anyOld);
 }

@@ -3,7 +3,7 @@
  * zero bytes; a subtree of one leaf is that leaf's hash, whatever its height.
  */
 import type { Crypto } from "@trustix/crypto";
-import { LEAF_BYTES, LEAF_HASH } from "./leaves.ts";
+import { indexAt, LEAF_BYTES, LEAF_HASH } from "./leaves.ts";
 import { bitAt, PATH_BYTES, sharedBits } from "./paths.ts";
 
 export const HASH_BYTES = 32;
@@ -39,6 +39,8 @@ export class MapHasher {
   /** The result of the last hash or fold. */
   readonly digest: Uint8Array = new Uint8Array(HASH_BYTES);
   readonly digestWords: Uint32Array = new Uint32Array(this.digest.buffer);
+  /** Where the leaves of a fold lie. */
+  readonly #places = new Int32Array(FOLD_LEAVES);
   /** Left results that wait for their right neighbours, one for each level of a fold. */
   readonly #waiting = new Uint32Array(HASH_WORDS * FOLD_LEAVES);
 
@@ -71,25 +73,40 @@ export class MapHasher {
    * the first `depth` bits.
    */
   fold(leaves: Uint8Array, offset: number, count: number, depth: number): void {
-    this.#fold(leaves, offset, count, depth, 0);
+    for (let i = 0; i < count; i++) this.#places[i] = offset + i * LEAF_BYTES;
+    this.#fold(leaves, 0, count, depth, 0);
   }
 
-  #fold(leaves: Uint8Array, offset: number, count: number, depth: number, level: number): void {
+  /** Like `fold`, of those leaves only whose log index is below `size`; returns how many they are. 0: no digest. */
+  foldBelow(leaves: Uint8Array, offset: number, count: number, depth: number, size: number): number {
+    let taken = 0;
+    for (let i = 0; i < count; i++) {
+      const at = offset + i * LEAF_BYTES;
+      if (indexAt(leaves, at) < size) this.#places[taken++] = at;
+    }
+    if (taken > 0) this.#fold(leaves, 0, taken, depth, 0);
+    return taken;
+  }
+
+  /** Of the leaves that `places` names from `from` to before `to`. */
+  #fold(leaves: Uint8Array, from: number, to: number, depth: number, level: number): void {
     const { digest, digestWords } = this;
-    if (count === 1) {
-      for (let i = 0; i < HASH_BYTES; i++) digest[i] = leaves[offset + LEAF_HASH + i]!;
+    const places = this.#places;
+    const first = places[from]!;
+    if (to - from === 1) {
+      for (let i = 0; i < HASH_BYTES; i++) digest[i] = leaves[first + LEAF_HASH + i]!;
       return;
     }
-    const fork = sharedBits(leaves, offset, leaves, offset + (count - 1) * LEAF_BYTES);
-    let lower = 1;
-    while (bitAt(leaves, offset + lower * LEAF_BYTES, fork) === 0) lower++;
-    this.#fold(leaves, offset, lower, fork + 1, level);
+    const fork = sharedBits(leaves, first, leaves, places[to - 1]!);
+    let middle = from + 1;
+    while (bitAt(leaves, places[middle]!, fork) === 0) middle++;
+    this.#fold(leaves, from, middle, fork + 1, level);
     const waiting = this.#waiting;
     const at = level * HASH_WORDS;
     for (let i = 0; i < HASH_WORDS; i++) waiting[at + i] = digestWords[i]!;
-    this.#fold(leaves, offset + lower * LEAF_BYTES, count - lower, fork + 1, level + 1);
+    this.#fold(leaves, middle, to, fork + 1, level + 1);
     this.nodeOfWords(waiting, at, digestWords, 0);
-    for (let d = fork - 1; d >= depth; d--) this.#lift(bitAt(leaves, offset, d));
+    for (let d = fork - 1; d >= depth; d--) this.#lift(bitAt(leaves, first, d));
   }
 
   /** One level up with an empty sibling. */

@@ -44,12 +44,12 @@ export class OlderView {
     this.#path = path;
   }
 
-  /** The bucket of the one leaf, after `hash` or `foldBucket` said `ONE`. */
+  /** The bucket of the one leaf, after `sibling` said `ONE`. */
   get lone(): LoneBucket | undefined {
     return this.#lone;
   }
 
-  /** Leaves the old hash of the child of the path's node at `depth - 1` in the hasher's digest. */
+  /** Leaves the old hash of `node`, which stands beside the path at `depth`, in the hasher's digest. */
   sibling(node: number, depth: number): Population {
     const bit = depth - 1;
     this.#cursor.set(this.#path);
@@ -84,7 +84,7 @@ export class OlderView {
   }
 
   #hash(node: number, depth: number): Population {
-    const { trie, hasher } = this.#state;
+    const { trie, hasher, buckets } = this.#state;
     if (node === EMPTY || trie.min[node]! >= this.#size) return NONE;
     const kind = trie.kind[node]!;
     if (trie.max[node]! < this.#size) {
@@ -98,10 +98,10 @@ export class OlderView {
       list.push({ path: this.#cursor.slice(), depth });
       return MANY;
     }
-    const leaves = this.leavesOf(node);
-    const count = leaves.length / LEAF_BYTES;
+    const slot = this.#state.slotOf(node);
+    buckets.touch(slot);
+    const count = hasher.foldBelow(buckets.bytes(slot), buckets.offset(slot), buckets.count(slot), depth, this.#size);
     if (count === 0) return NONE;
-    hasher.fold(leaves, 0, count, depth);
     return count === 1 ? this.#isLone(node, depth) : MANY;
   }
 

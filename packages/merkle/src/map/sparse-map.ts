@@ -144,13 +144,13 @@ export class SparseMap {
     const state = this.#state;
     this.#toWarm ??= unloadedPlaces(state.trie).reverse();
     const place = this.#toWarm.pop();
-    if (place === undefined || state.trieFull) {
-      this.#toWarm = undefined;
-      return 0;
-    }
     const wanted = new Wanted();
-    if (state.trie.kind[state.nodeAt(place.path, place.depth)] === UNLOADED) wanted.subtrees.push(place);
-    yield* load(state, wanted);
+    if (place !== undefined && state.trie.kind[state.nodeAt(place.path, place.depth)] === UNLOADED) {
+      wanted.subtrees.push(place);
+    }
+    if (wanted.any && !state.trieFull) yield* load(state, wanted);
+    // What is loaded beyond the limit drives out what was loaded before.
+    if (state.trieFull || !this.#toWarm?.length) this.#toWarm = undefined;
     state.trim();
     return this.#toWarm?.length ?? 0;
   }

@@ -1,12 +1,14 @@
-/** A store for tests: records in a map, ranges by sorting. Counts what is read. */
-import { compareBytes, fromHex, toHex } from "@trustix/crypto";
+/** A store for tests: records in a map, ranges by sorting. Counts what is read. Write through `write` only. */
+import { fromHex, toHex } from "@trustix/crypto";
 import { drive, type Needs, type ReadAnswer, type ReadRequest, type RecordChange } from "../../src/index.ts";
 
 export class Records {
   readonly all = new Map<string, Uint8Array>();
   requests = 0;
+  #sorted: string[] | undefined;
 
   write(changes: readonly RecordChange[]): void {
+    this.#sorted = undefined;
     for (const [key, value] of changes) {
       if (value === undefined) this.all.delete(toHex(key));
       else this.all.set(toHex(key), Uint8Array.from(value));
@@ -20,18 +22,14 @@ export class Records {
   answer(request: ReadRequest): ReadAnswer {
     this.requests++;
     if (request.kind === "get") return request.keys.map((key) => this.all.get(toHex(key))?.slice());
-    const from = toHex(request.from);
-    const to = toHex(request.to);
-    return [...this.all]
-      .filter(([key]) => key >= from && key < to)
-      .map(([key, value]) => [fromHex(key), value.slice()] as const)
-      .toSorted(([a], [b]) => compareBytes(a, b))
-      .flat();
-  }
-
-  copy(): Records {
-    const copy = new Records();
-    for (const [key, value] of this.all) copy.all.set(key, value);
-    return copy;
+    // Hex sorts as the bytes do.
+    this.#sorted ??= [...this.all.keys()].sort();
+    const [from, to] = [toHex(request.from), toHex(request.to)];
+    const first = this.#sorted.findIndex((key) => key >= from);
+    const answer: Uint8Array[] = [];
+    for (let i = first; i >= 0 && i < this.#sorted.length && this.#sorted[i]! < to; i++) {
+      answer.push(fromHex(this.#sorted[i]!), this.all.get(this.#sorted[i]!)!.slice());
+    }
+    return answer;
   }
 }

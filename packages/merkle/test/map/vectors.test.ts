@@ -138,9 +138,11 @@ test.each(CONFIGURATIONS)("every proof is made byte for byte, also under old roo
 test("every proof verifies for what it says and for nothing else", () => {
   for (const { key, member, root, value, ...data } of vectors.proofs) {
     const path = crypto.sha256(fromHex(key));
-    const presence = (): void => verifyPresence(crypto, fromHex(root), path, crypto.sha256(fromHex(value)), proofOf(data));
+    const presence = (): void =>
+      verifyPresence(crypto, fromHex(root), path, crypto.sha256(fromHex(value)), proofOf(data));
     const absence = (): void => verifyAbsence(crypto, fromHex(root), path, proofOf(data));
-    const bogus = (): void => verifyPresence(crypto, fromHex(root), path, crypto.sha256(text.encode("bogus")), proofOf(data));
+    const bogus = (): void =>
+      verifyPresence(crypto, fromHex(root), path, crypto.sha256(text.encode("bogus")), proofOf(data));
     (member ? presence : absence)();
     expect(member ? absence : presence).toThrow(MapProofError);
     expect(bogus).toThrow(MapProofError);
