@@ -63,6 +63,7 @@ export class Gate {
 
   /** The answer to a whole request. Rejects with what was thrown: `toRpcError` makes it what the caller gets. */
   run(call: Call, request: Message): Promise<Message> {
+    call.bodyThere = true;
     checkRequired(call.route.method.input, request);
     return call.route.handle(request, call);
   }
@@ -90,12 +91,15 @@ export class Gate {
   #watch(): void {
     if (this.#watching) return;
     this.#watching = true;
-    const { clock } = this.#parts;
+    const { clock, limits } = this.#parts;
     clock.after(WATCH_MS, () => {
       this.#watching = false;
       const now = clock.now();
       for (const call of this.#open) {
-        if (now - call.startedAt >= call.maxMs) call.fail(rpcError("deadline", `not done within ${call.maxMs} ms`));
+        const ms = call.bodyThere ? call.maxMs : Math.min(call.maxMs, limits.bodyMs);
+        if (now - call.startedAt < ms) continue;
+        const what = call.bodyThere ? "not done" : "the request's body was not there";
+        call.fail(rpcError("deadline", `${what} within ${ms} ms`));
       }
       if (this.#open.size > 0) this.#watch();
     });
@@ -158,6 +162,7 @@ export class Call implements CallContext {
   readonly maxMs: number;
   /** Bytes, see `Gate.hold`. */
   held = 0;
+  bodyThere = false;
   /** Told when the call fails while its answer may be on its way. */
   onFail: (() => void) | undefined;
   #failure: ConnectError | undefined;

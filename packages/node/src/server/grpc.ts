@@ -28,8 +28,10 @@ import { codeName, rpcError, toRpcError } from "./rpc-error.ts";
 interface Exchange {
   call: Call | undefined;
   code: string;
+  /** Ends the connection or stream. */
+  readonly cut: () => void;
 }
-const EXCHANGE = createContextKey<Exchange>({ call: undefined, code: "canceled" });
+const EXCHANGE = createContextKey<Exchange>({ call: undefined, code: "canceled", cut: () => {} });
 
 /** Answers one call in either protocol. Never throws, never rejects. */
 export type GrpcHandler = (route: Route, request: AnyRequest, response: AnyResponse) => void;
@@ -48,7 +50,12 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
     requestGate: (context) => {
       const token = context.requestHeader.get("trustix-token") ?? undefined;
       const exchange = context.values.get(EXCHANGE);
-      exchange.call = gate.enter(byMethod.get(context.method)!, permissions, token, context.timeoutMs());
+      const call = gate.enter(byMethod.get(context.method)!, permissions, token, context.timeoutMs());
+      // The library waits for the body whatever we say, so there is nothing to do but to cut it off.
+      call.onFail = () => {
+        if (!call.bodyThere) exchange.cut();
+      };
+      exchange.call = call;
     },
   });
   for (const route of routes) {
@@ -68,8 +75,9 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
   }
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (route, request, response) => {
-    const exchange: Exchange = { call: undefined, code: "canceled" };
-    const timer = setTimeout(() => response.destroy(), limits.callMs + LAST_WORD_MS);
+    const cut = () => void response.destroy();
+    const exchange: Exchange = { call: undefined, code: "canceled", cut };
+    const timer = setTimeout(cut, limits.callMs + LAST_WORD_MS);
     response.once("close", () => {
       clearTimeout(timer);
       if (!response.writableFinished) exchange.call?.fail(rpcError("unavailable", "the caller went away"));

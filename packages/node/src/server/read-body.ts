@@ -47,6 +47,9 @@ export function readBody(request: AnyRequest, maxBytes: number, hold: (bytes: nu
 /** Reads on and forgets, so that the caller can finish sending and read the answer; ends the connection over `maxBytes`. */
 export function discardBody(request: AnyRequest, maxBytes: number): void {
   let length = 0;
+  // A stream of HTTP/2 need not be read to its end: it is closed once the answer is out (RFC 9113 section 8.1). A slow
+  // body over HTTP/1.1 ends by the server's limit on whole requests.
+  if ("stream" in request) request.stream.once("finish", () => request.stream.close());
   request.on("data", (chunk: Buffer) => {
     length += chunk.length;
     if (length > maxBytes) request.destroy();

@@ -316,17 +316,41 @@ describe("header-seconds", () => {
   );
 });
 
-test("body-seconds: a body that trickles in is given up, the call ends and the connection too", async () => {
-  const node = await start({ headerMs: 100, bodyMs: 200, callMs: 10_000 });
-  const socket = rawSocket(node.url);
-  socket.write(`POST ${HEAD} HTTP/1.1\r\nHost: x\r\nContent-Type: application/proto\r\nContent-Length: 66\r\n\r\n`);
-  const drip = setInterval(() => socket.write("x"), 50);
-  const started = Date.now();
-  const all = await readAll(socket);
-  clearInterval(drip);
-  expect(Date.now() - started).toBeLessThan(5000);
-  expect(parseAnswer(all).status).toBe(408);
-  await stillAnswers(node);
+describe("body-seconds: a body that trickles in is given up", () => {
+  const late = "the request's body was not there within 200 ms";
+  const limits = { headerMs: 100, bodyMs: 200, callMs: 10_000 };
+
+  test.each(["application/proto", "application/grpc-web+proto"])("over HTTP/1.1 as %s", async (type) => {
+    const node = await start(limits);
+    const socket = rawSocket(node.url);
+    socket.write(`POST ${HEAD} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: 66\r\n\r\n`);
+    const drip = setInterval(() => socket.write("x"), 50);
+    const started = Date.now();
+    const all = await readAll(socket);
+    clearInterval(drip);
+    expect(Date.now() - started).toBeLessThan(5000);
+    if (type === "application/proto") expect(all.toString()).toContain(JSON.stringify(late));
+    await stillAnswers(node);
+    const { body } = await post(node.url, "/metrics", "", { method: "GET" });
+    expect(body.toString()).toMatch(/^trustix_rpc_in_flight 0$/m);
+  });
+
+  test.each(["application/proto", "application/grpc"])("over HTTP/2 as %s", async (type) => {
+    const node = await start(limits);
+    const session = connectHttp2(node.url);
+    const stream = session.request({ ":method": "POST", ":path": HEAD, "content-type": type });
+    stream.on("error", () => {});
+    const got: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => got.push(chunk));
+    const drip = setInterval(() => !stream.destroyed && stream.write("x"), 50);
+    const started = Date.now();
+    await new Promise((resolve) => stream.once("close", resolve));
+    clearInterval(drip);
+    session.destroy();
+    expect(Date.now() - started).toBeLessThan(5000);
+    if (type === "application/proto") expect(Buffer.concat(got).toString()).toContain(JSON.stringify(late));
+    await stillAnswers(node);
+  });
 });
 
 test("idle-seconds: a connection without calls is ended", async () => {
