@@ -39,20 +39,20 @@ export class Decisions {
   /** Within the budget for decisions. */
   judge(storePath: StorePath): Promise<Judgement> {
     const { clock, generation } = this.#options;
+    // Read before asking: a head that changes meanwhile makes the answer old, not new.
+    const now = generation();
     const kept = this.#kept.get(storePath);
-    if (kept !== undefined && kept.generation === generation() && kept.until > clock.now()) {
+    if (kept !== undefined && kept.generation === now && kept.until > clock.now()) {
       return Promise.resolve(kept.judgement);
     }
-    const asking = this.#asking.get(storePath) ?? this.#ask(storePath);
+    const asking = this.#asking.get(storePath) ?? this.#ask(storePath, now);
     this.#asking.set(storePath, asking);
     return asking;
   }
 
-  async #ask(storePath: StorePath): Promise<Judgement> {
-    const { clock, generation } = this.#options;
+  async #ask(storePath: StorePath, asked: number): Promise<Judgement> {
+    const { clock } = this.#options;
     try {
-      // Read before asking: a head that changes meanwhile makes the answer old, not new.
-      const asked = generation();
       const judgement = await this.#decide(storePath);
       const decided = judgement.state === "decided";
       const until = decided ? Number.POSITIVE_INFINITY : clock.now() + this.#limits.undecided;
