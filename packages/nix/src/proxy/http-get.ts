@@ -1,6 +1,6 @@
 /**
- * GET from an upstream: follows at most 5 redirects by the rules of `UpstreamUrl`, sends credentials to the own host
- * only, asks for no content encoding. One connection pool for the upstream's own host, one, with a guarded name lookup, for
+ * GET from an upstream: follows at most 5 redirects by the rules of `UpstreamUrl`, sends credentials as that says,
+ * asks for no content encoding. One connection pool for the upstream's own host, one, with a guarded name lookup, for
  * all that it leads to.
  */
 import { Agent, request, type Dispatcher } from "undici";
@@ -54,13 +54,13 @@ export class HttpGet {
       if (hops === MAX_REDIRECTS) {
         throw new SourceError("forbidden", `${this.#url.label} redirects more than ${MAX_REDIRECTS} times`);
       }
-      target = this.#url.resolve(location, target.url);
+      target = this.#url.follow(location, target.url);
     }
   }
 
   #ask(target: Target, signal: AbortSignal): Promise<HttpAnswer> {
     const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "trustix-nix" };
-    if (target.own && this.#url.authorization !== undefined) headers["authorization"] = this.#url.authorization;
+    if (target.trusted && this.#url.authorization !== undefined) headers["authorization"] = this.#url.authorization;
     return request(target.url, { dispatcher: target.own ? this.#own : this.#elsewhere, headers, signal });
   }
 

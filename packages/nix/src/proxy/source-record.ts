@@ -51,6 +51,7 @@ export class SourceRecord {
   }
 }
 
+/** Not its URL: an upstream that gives the file another name each time is still the one that was wrong. */
 function keyOf(facts: SignedFacts, source: Source): string {
-  return `${toNix32(facts.narHash)} ${source.upstream.label} ${source.info.url}`;
+  return `${toNix32(facts.narHash)} ${source.upstream.label}`;
 }

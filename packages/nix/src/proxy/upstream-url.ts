@@ -1,14 +1,17 @@
 /**
- * Where a configured upstream, its narinfo URLs and its redirects lead. The upstream's own host may be anything, since the
- * user named it; every other host must be public, and never gets the upstream's credentials.
+ * Where a configured upstream, its narinfo URLs and its redirects lead. The upstream's own host and port may be anything,
+ * since the user named them; every other place must be public. Credentials go with relative references to the
+ * configured origin only: never with an absolute URL or a redirect, which could lead to clear text or another service.
  */
 import { SourceError } from "./source-error.ts";
 import { literalAddress } from "./public-address.ts";
 
 export interface Target {
   readonly url: URL;
-  /** The upstream's own host. */
+  /** The upstream's own host and port. */
   readonly own: boolean;
+  /** May see the upstream's credentials. */
+  readonly trusted: boolean;
 }
 
 export class UpstreamUrl {
@@ -39,8 +42,14 @@ export class UpstreamUrl {
     this.label = base.href;
   }
 
-  /** What `reference` means, seen from the upstream's root or from `from`. Throws `SourceError`: `forbidden`. */
-  resolve(reference: string, from: URL = this.#base): Target {
+  /** What `reference` means, seen from the upstream's root. Throws `SourceError`: `forbidden`. */
+  resolve(reference: string): Target {
+    const target = this.follow(reference, this.#base);
+    return { ...target, trusted: target.url.origin === this.#base.origin && !URL.canParse(reference) };
+  }
+
+  /** Where a redirect from `from` leads. Throws `SourceError`: `forbidden`. */
+  follow(reference: string, from: URL): Target {
     const forbidden = (why: string) => new SourceError("forbidden", `${this.label} leads to ${why}`);
     let url: URL;
     try {
@@ -51,16 +60,10 @@ export class UpstreamUrl {
     if (url.protocol !== "http:" && url.protocol !== "https:") throw forbidden(`a ${url.protocol} URL`);
     if (url.username !== "" || url.password !== "") throw forbidden("a URL with a user name");
     url.hash = "";
-    const own = this.#isOwn(url);
+    const own = url.host === this.#base.host;
     const literal = literalAddress(url.hostname);
     if (!own && literal !== undefined && !this.#allowed(literal))
       throw forbidden(`${literal}, which is no public address`);
-    return { url, own };
-  }
-
-  #isOwn(url: URL): boolean {
-    if (url.host === this.#base.host) return true;
-    // The same machine on the default port of the other scheme; any other port may be another service.
-    return url.hostname === this.#base.hostname && url.port === "";
+    return { url, own, trusted: false };
   }
 }

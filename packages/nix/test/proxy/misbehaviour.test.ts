@@ -326,6 +326,24 @@ describe("where files lie", () => {
     expect(told).not.toContain("secret");
   });
 
+  test.each([
+    ["an absolute URL to itself", (upstream: FakeUpstream) => `${upstream.url}/nar/file`, undefined],
+    ["a redirect to itself", () => "nar/start", "/nar/file"],
+  ])("%s is followed without the upstream's credentials", async (_, urlOf, location) => {
+    const upstream = await world.upstream();
+    const { text, file } = cached(small, "none", { url: urlOf(upstream) });
+    upstream.file(narInfoTarget(small.facts), text);
+    if (location !== undefined) upstream.on("/nar/start", redirect(location));
+    upstream.file("/nar/file", file);
+    const url = upstream.url.replace("http://", "http://user:secret@");
+    await world.decide(small).start({ upstreams: [{ url, publicKeys: [] }] });
+    expect((await world.ask(await world.narTarget(small))).body.equals(file)).toBe(true);
+    const seen = upstream.requests.map((line, i) => [line, upstream.headers[i]!.authorization !== undefined]);
+    expect(seen.filter(([line]) => String(line).includes("/nar/file")).every(([, sent]) => sent === false)).toBe(true);
+    expect(seen.filter(([line]) => String(line).includes(".narinfo")).every(([, sent]) => sent === true)).toBe(true);
+    expect(seen.some(([line]) => String(line).includes("/nar/file"))).toBe(true);
+  });
+
   test("the same URL is refused when its address is not public", async () => {
     const upstream = await world.upstream();
     const files = await world.upstream("127.0.0.2");

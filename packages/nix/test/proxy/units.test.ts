@@ -182,20 +182,24 @@ describe("where an upstream leads", () => {
   });
 
   test.each([
-    ["nar/a?b=c", "http://10.0.0.5:8080/cache/nar/a?b=c", true],
-    ["/nar/a", "http://10.0.0.5:8080/nar/a", true],
-    ["http://10.0.0.5:8080/x", "http://10.0.0.5:8080/x", true],
-    ["https://10.0.0.5/x", "https://10.0.0.5/x", true],
-    ["https://files.example/x", "https://files.example/x", false],
-    ["//files.example/x#y", "http://files.example/x", false],
-    ["http://1.1.1.1/x", "http://1.1.1.1/x", false],
-  ])("%s may be followed", (reference, url, own) => {
+    ["nar/a?b=c", "http://10.0.0.5:8080/cache/nar/a?b=c", true, true],
+    ["/nar/a", "http://10.0.0.5:8080/nar/a", true, true],
+    ["http://10.0.0.5:8080/x", "http://10.0.0.5:8080/x", true, false],
+    ["https://10.0.0.5:8080/x", "https://10.0.0.5:8080/x", true, false],
+    ["https://files.example/x", "https://files.example/x", false, false],
+    ["//files.example/x#y", "http://files.example/x", false, false],
+    ["\\\\files.example\\x", "http://files.example/x", false, false],
+    ["http://1.1.1.1/x", "http://1.1.1.1/x", false, false],
+  ])("%s may be followed", (reference, url, own, trusted) => {
     const target = upstream.resolve(reference);
-    expect({ url: target.url.href, own: target.own }).toEqual({ url, own });
+    expect({ ...target, url: target.url.href }).toEqual({ url, own, trusted });
+    expect(upstream.follow(reference, target.url).trusted).toBe(false);
   });
 
   test.each([
     "http://10.0.0.5:22/x",
+    "https://10.0.0.5/x",
+    "http://10.0.0.5/x",
     "http://10.0.0.6/x",
     "http://127.0.0.1/x",
     "http://0x7f.1/x",
