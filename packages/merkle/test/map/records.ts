@@ -25,9 +25,14 @@ export class Records {
     // Hex sorts as the bytes do.
     this.#sorted ??= [...this.all.keys()].sort();
     const [from, to] = [toHex(request.from), toHex(request.to)];
-    const first = this.#sorted.findIndex((key) => key >= from);
+    let first = 0;
+    for (let end = this.#sorted.length; first < end;) {
+      const middle = (first + end) >> 1;
+      if (this.#sorted[middle]! < from) first = middle + 1;
+      else end = middle;
+    }
     const answer: Uint8Array[] = [];
-    for (let i = first; i >= 0 && i < this.#sorted.length && this.#sorted[i]! < to; i++) {
+    for (let i = first; i < this.#sorted.length && this.#sorted[i]! < to; i++) {
       answer.push(fromHex(this.#sorted[i]!), this.all.get(this.#sorted[i]!)!.slice());
     }
     return answer;
