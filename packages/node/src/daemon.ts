@@ -94,6 +94,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     remotes,
     intervalMs,
     timeoutMs: OWN_HEADS_MS,
+    onFault: (error) => log.error({ err: error }, "asking remotes for the own logs failed"),
   });
   closers.push(() => ownHeads.close());
   const published = await openLogs(options, store, ownHeads, closers);

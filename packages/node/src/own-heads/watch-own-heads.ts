@@ -5,7 +5,7 @@
  * Answers come from memory: a remote that is slow or down never holds up a flush. What is known grows only, and only
  * heads signed by the log's own key count.
  */
-import { logClient, type RpcTransport } from "@trustix/client";
+import { logClient, type LogClient, type RpcTransport } from "@trustix/client";
 import type { Crypto } from "@trustix/crypto";
 import type { LogHead, LogId, LogInfo } from "@trustix/protocol";
 import type { Clock } from "../model.ts";
@@ -19,6 +19,8 @@ export interface OwnHeadsOptions {
   readonly intervalMs: number;
   /** Milliseconds that one remote has to answer. */
   readonly timeoutMs: number;
+  /** Told of what must not happen: a remote that is down or lies is no fault. */
+  readonly onFault: (error: unknown) => void;
 }
 
 export interface OwnHeads {
@@ -37,16 +39,17 @@ export async function watchOwnHeads(options: OwnHeadsOptions): Promise<OwnHeads>
   const stop = new AbortController();
   let timer: { cancel(): void } | undefined;
 
+  async function ask(log: LogInfo, client: LogClient): Promise<void> {
+    const got = await client.head({ timeoutMs, signal: stop.signal });
+    // Most remotes have never heard of this log: anything but a head is no news.
+    if (got.kind !== "head") return;
+    const known = newest.get(log.id);
+    if (known === undefined || got.head.treeSize > known.treeSize) newest.set(log.id, got.head);
+  }
+
+  /** Never rejects. */
   async function round(): Promise<void> {
-    await Promise.all(
-      clients.map(async ({ log, client }) => {
-        const got = await client.head({ timeoutMs, signal: stop.signal });
-        // Most remotes have never heard of this log: anything but a head is no news.
-        if (got.kind !== "head") return;
-        const known = newest.get(log.id);
-        if (known === undefined || got.head.treeSize > known.treeSize) newest.set(log.id, got.head);
-      }),
-    );
+    await Promise.all(clients.map(({ log, client }) => ask(log, client).catch(options.onFault)));
     if (!stop.signal.aborted && clients.length > 0) timer = clock.after(intervalMs, () => void (running = round()));
   }
 
