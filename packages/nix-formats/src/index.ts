@@ -1,7 +1,7 @@
 /**
  * L0. Nix's formats: nix32 and hashes, store paths, narinfo, signatures, NAR, derivations, `nix path-info`. Everything is
  * checked where bytes come in, bounded, linear, and refused with a `NixFormatError` that names the place. Printing is byte
- * for byte what Nix writes. Facts and sources: `docs/spec/nix.md`.
+ * for byte what Nix writes; the fixtures of the tests are real Nix's.
  *
  * @example
  * const info = parseNarInfo(bytes);

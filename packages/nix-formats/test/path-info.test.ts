@@ -63,7 +63,7 @@ const full = { ...facts, references: [`/nix/store/${B}`, `/nix/store/${A}`], der
 const based = { ...facts, references: [B, A], deriver: B, storeDir: "/nix/store", compression: "xz" };
 const ca = { method: "nar", hash: SRI };
 
-// Shapes of versions that no fixture was written by, from their documentation (docs/spec/nix.md section 7).
+// Shapes of versions that no fixture was written by, from their documentation.
 test.each<[string, unknown]>([
   ["2.3", [{ path: `/nix/store/${A}`, ...full, narHash: NIX32, ca: `fixed:r:${NIX32}`, signatures: [`k:${SIG}`] }]],
   ["2.4, Lix", [{ path: `/nix/store/${A}`, valid: true, ...full, ca: `fixed:r:${NIX32}`, signatures: [`k:${SIG}`] }]],
