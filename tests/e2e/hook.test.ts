@@ -59,6 +59,24 @@ describe.each(NIXES)("with $name", ({ nix }) => {
       expect(await readdir(join(planet.spool, "bad")).catch(() => [])).toEqual([]);
     });
 
+    test("a second worker is refused and told who drains the spool; when that one dies the next takes over", async () => {
+      const planet = await newPlanet();
+      await planet.start();
+      const address = ["--address", planet.socket];
+      const env = { ...planet.party!.env, TRUSTIX_TOKEN: join(planet.folder, "state", "trustix.token") };
+      const second = await run(TRUSTIX_NIX, ["spool", "--once", ...address], { env });
+      expect(second.code).not.toBe(0);
+      expect(second.stderr).toContain(`drained by pid ${planet.daemon!.pid}`);
+
+      await planet.daemon!.kill();
+      await planet.party!.build(expression, ["fuel"]);
+      const down = await run(TRUSTIX_NIX, ["spool", "--once", ...address], { env });
+      expect(down.code).not.toBe(0);
+      expect(await items(planet.spool)).toHaveLength(1);
+      await planet.start();
+      expect(await logSize(planet, 1)).toBe(1);
+    });
+
     test("a node that is killed while builds go on loses nothing", async () => {
       const planet = await newPlanet();
       await planet.start();
