@@ -72,6 +72,7 @@ async function serve(): Promise<void> {
       values: openValues(store, crypto),
       follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
       decide: { decide: unused },
+      generation: () => "bench",
       tokens: new Map(),
     };
     const address = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;

@@ -6,7 +6,7 @@ import { RpcError } from "@trustix/client";
 import { equalBytes, toHex, utf8, utf8Text } from "@trustix/crypto";
 import type { ProxyDecision, ProxyVote } from "@trustix/nix";
 import { nodeCrypto } from "@trustix/node-crypto";
-import { NodeExt, RPCApi, UndecidedSchema, type StatusResponse } from "@trustix/proto";
+import { NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
 import { NIX, parseNixValue, undecidedFromWire, voteFromWire, type Hash, type Vote } from "@trustix/protocol";
 import type { Connection } from "./connect.ts";
 
@@ -15,7 +15,7 @@ export interface DecisionSource {
   decide(storePath: string, signal: AbortSignal): Promise<ProxyDecision>;
   /** The full path with this hash part, if exactly one log entry of this node has it. */
   pathByHashPart(hashPart: Uint8Array): Promise<string | undefined>;
-  /** Changes with every head that the node holds. */
+  /** Changes with everything that decisions depend on: heads, convictions, the policy, the node's restart. */
   generation(): number;
   /** Looks at the heads; called now and then. Rejects never. */
   refresh(): Promise<void>;
@@ -24,7 +24,7 @@ export interface DecisionSource {
 /** `names`: how configured logs are called; a log without a name goes by the first 8 digits of its id. */
 export function askDecisions(node: Connection, names: ReadonlyMap<string, string>): DecisionSource {
   let generation = 0;
-  let heads = "";
+  let known = "";
   return {
     async decide(storePath, signal) {
       try {
@@ -47,18 +47,16 @@ export function askDecisions(node: Connection, names: ReadonlyMap<string, string
     },
     generation: () => generation,
     async refresh() {
-      const seen = await node.call(NodeExt.method.status, {}).then(fingerprint, () => undefined);
+      const seen = await node.call(NodeExt.method.status, {}).then(
+        (status) => status.Generation,
+        () => undefined,
+      );
       // A node that is away has changed nothing, as far as anybody knows: decisions hold.
-      if (seen === undefined || seen === heads) return;
-      heads = seen;
+      if (seen === undefined || seen === known) return;
+      known = seen;
       generation++;
     },
   };
-}
-
-/** What decisions depend on: every log's head. */
-function fingerprint({ Published, Followed }: StatusResponse): string {
-  return [...Published, ...Followed].map(({ Log, Head }) => `${Log?.LogID} ${Head?.TreeSize ?? "-"}`).join("\n");
 }
 
 function nameOf(names: ReadonlyMap<string, string>, logId: string): string {

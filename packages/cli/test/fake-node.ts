@@ -141,7 +141,11 @@ on(NodeExt.method.refused, () => ({
     },
   ],
 }));
+/** What a test may change. */
+export const fakeState = { generation: "start 0" };
+
 on(NodeExt.method.status, () => ({
+  Generation: fakeState.generation,
   Version: "9.9.9",
   Now: NOW,
   Published: [

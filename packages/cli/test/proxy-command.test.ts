@@ -10,7 +10,7 @@ import { formatSecretCacheKey } from "@trustix/nix-formats";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { askDecisions } from "../src/ask-decisions.ts";
 import type { Connection } from "../src/connect.ts";
-import { CLAIM, startFakeNode } from "./fake-node.ts";
+import { CLAIM, fakeState, startFakeNode } from "./fake-node.ts";
 
 let home: string;
 let node: Server;
@@ -59,16 +59,20 @@ test("a decision comes with the names of voters and what each said", async () =>
   });
 });
 
-test("a generation lasts as long as the heads do, also while the node is away", async () => {
+test("a generation lasts as long as the node's own does, also while the node is away", async () => {
   await connected(async (connection) => {
     const source = askDecisions(connection, new Map());
     await source.refresh();
     const first = source.generation();
     await source.refresh();
     expect(source.generation()).toBe(first);
+    fakeState.generation = "start 1";
+    await source.refresh();
+    const second = source.generation();
+    expect(second).not.toBe(first);
     await connection.transport.close();
     await source.refresh();
-    expect(source.generation()).toBe(first);
+    expect(source.generation()).toBe(second);
   });
 });
 

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { httpTransport } from "@trustix/client";
-import type { Crypto } from "@trustix/crypto";
+import { type Crypto, toHex } from "@trustix/crypto";
 import { createSandbox } from "@trustix/decider";
 import type { LogId, PublicToken } from "@trustix/protocol";
 import { openEmbeddedStore, openMemoryStore, StorageError, type Store } from "@trustix/storage";
@@ -122,7 +122,11 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     budgetMs: config.decisionBudgetMs,
   });
   const { limits } = config;
-  const parts = { crypto, clock, limits, version: options.version, published, values, follower, decide, tokens };
+  // The policy is read once, so a start is the only time at which it changes.
+  const start = toHex(options.randomSeed().subarray(0, 8));
+  const generation = (): string => `${start} ${follower.revision()}`;
+  const { version } = options;
+  const parts = { crypto, clock, limits, version, published, values, follower, decide, generation, tokens };
   const server = await startServer(parts, listeners, log);
   closers.push(() => server.close());
   const publishers = new Map([...published].map(([id, { publisher }]) => [id, publisher]));

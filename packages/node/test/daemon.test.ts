@@ -139,7 +139,9 @@ test("one daemon publishes, another follows it and decides what it claims", asyn
     try {
       const [ofA, ofB] = [await clientsOf(alice.folder), await clientsOf(bob.folder)];
       await ofA.log.submit({ LogID: alice.logId, Items: [item("k", "v"), item("l", "w")] });
+      const { Generation: before } = await ofA.node.status({});
       await ofA.log.flush({ LogID: alice.logId });
+      expect((await ofA.node.status({})).Generation).not.toBe(before);
       const refused = await ofA.log.submit({ LogID: alice.logId, Items: [item("k", "other")] });
       expect(refused.Refused.map(text)).toEqual(["k"]);
       expect((await ofA.node.refused({ LogID: alice.logId })).Claims.map(({ Value }) => text(Value))).toEqual([
@@ -147,12 +149,15 @@ test("one daemon publishes, another follows it and decides what it claims", asyn
       ]);
 
       // What B holds is the empty log's head, until its next poll: start it anew for a poll now.
+      const { Generation: started } = await ofB.node.status({});
+      expect((await ofB.node.status({})).Generation).toBe(started);
       await b.daemon.close();
       const again = await start(
         bob.folder,
         `remotes = ["unix://${alice.folder}/trustix.socket"]\n${quorum}${subscriberToml(alice)}`,
       );
       try {
+        expect((await ofB.node.status({})).Generation).not.toBe(started);
         await until(async () => ((await ofB.node.status({})).Followed[0]!.Head?.TreeSize === 2n ? true : undefined));
         const decided = await ofB.rpc.decide({ Key: Buffer.from("k"), Protocol: "test" });
         expect(text(decided.Decision!.Value)).toBe("v");

@@ -299,6 +299,25 @@ describe("another source with another form", () => {
   });
 });
 
+test("an upstream that sends wrong bytes under a new name each time is asked for that NAR once", async () => {
+  const [bad, good] = [await world.upstream(), await world.upstream()];
+  serve(good, large, "zstd");
+  const { text, info, file } = cached(large, "zstd");
+  let names = 0;
+  bad.on(narInfoTarget(large.facts), (_request, response) => {
+    response.end(text.replace(info.url, `nar/name-${names++}.nar.zst`));
+  });
+  const wrong = compress("zstd", noise(large.nar.length, "wrong"));
+  bad.fallback = (_request, response) => void response.writeHead(200, { "content-length": wrong.length }).end(wrong);
+  await world.decide(large).start();
+  const ours = await world.narTarget(large);
+  await world.ask(ours);
+  const asked = bad.requests.filter((line) => line.includes("name-")).length;
+  expect(asked).toBeGreaterThan(0);
+  for (let i = 0; i < 3; i++) expect((await world.ask(ours)).body.equals(file)).toBe(true);
+  expect(bad.requests.filter((line) => line.includes("name-")).length).toBe(asked);
+});
+
 describe("where files lie", () => {
   test("five redirects on the upstream's own host are followed", async () => {
     const upstream = await world.upstream();

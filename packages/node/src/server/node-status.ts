@@ -19,11 +19,13 @@ const STATES: Record<Reachability["state"], RemoteStatus_States> = {
 };
 
 export async function nodeStatus(parts: ServerParts): Promise<MessageInitShape<typeof StatusResponseSchema>> {
+  const published = await Promise.all([...parts.published.values()].map(publishedStatus));
   return {
     Version: parts.version,
     Now: BigInt(parts.clock.now()),
-    Published: await Promise.all([...parts.published.values()].map(publishedStatus)),
+    Published: published,
     Followed: parts.follower.logs().map(followedStatus),
+    Generation: [parts.generation(), ...published.map(({ Head }) => Head?.TreeSize ?? "-")].join(" "),
   };
 }
 

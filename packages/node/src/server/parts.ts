@@ -20,6 +20,8 @@ export interface ServerParts {
   readonly values: Values;
   readonly follower: Follower;
   readonly decide: Decide;
+  /** Another text after each start and whenever votes of followed logs, or the policy, may come out differently. */
+  readonly generation: () => string;
   /** Who may write, by name. */
   readonly tokens: ReadonlyMap<string, PublicToken>;
 }

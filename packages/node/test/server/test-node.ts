@@ -101,6 +101,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     values: log,
     follower: followerOf(options.followed ?? [], options.followedValues ?? []),
     decide: options.decide ?? decideBy(log),
+    generation: () => "test",
     tokens: new Map([[TOKEN.name, TOKEN]]),
   };
   const listeners = (options.listeners ?? [TCP]).map((listener) => ({ ...TCP, ...listener }));

@@ -59,6 +59,7 @@ async function pair(retainHeads: number): Promise<Pair> {
       values: openValues(store, crypto),
       follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
       decide: { decide: unused },
+      generation: () => "test",
       tokens: new Map(),
     },
     [defaultOptions({ kind: "tcp", host: "127.0.0.1", port: 0 })],

@@ -113,6 +113,14 @@ export declare type StatusResponse = Message<"trustix_ext.v1.StatusResponse"> & 
    * @generated from field: repeated trustix_ext.v1.FollowedStatus Followed = 4;
    */
   Followed: FollowedStatus[];
+
+  /**
+   * Another text after each start of the node and whenever something changed that decisions depend on: a held head, a
+   * log caught lying, the policy. While it stays, a decision holds.
+   *
+   * @generated from field: optional string Generation = 5;
+   */
+  Generation: string;
 };
 
 /**
