@@ -189,7 +189,8 @@ export function checkBucket(place: Place, record: Uint8Array): number {
   return count;
 }
 
-function nameOf({ path, depth }: Place): string {
+/** A place in words, for errors. */
+export function nameOf({ path, depth }: Place): string {
   let bits = "";
   for (let d = 0; d < Math.min(depth, 64); d++) bits += (path[d >> 3]! >> (7 - (d & 7))) & 1;
   return `bucket or subtree ${depth === 0 ? "at the root" : bits} of depth ${depth}`;
