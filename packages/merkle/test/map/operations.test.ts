@@ -134,7 +134,7 @@ function slowSide(): Side {
 
 test.each([
   [5_000, { bucketCacheBytes: 100_000, trieBytes: 50_000, pageCacheBytes: 50_000 }],
-  [100_000, {}],
+  [100_000, { leavesPerSubtree: 4 }],
 ] as const)("%i operations fold to the published hash, with %o", { timeout: 240_000 }, (count, options) => {
   expect(foldOperations(count, fastSide(options))).toBe(PUBLISHED[count]);
 });
