@@ -3,6 +3,9 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { consume, type Decoder, type OnOutput } from "./decoder.ts";
 import { SourceError } from "./source-error.ts";
 
+/** Bytes that may wait for the program, so that it has work while this process does something else. */
+const QUEUE = 1 << 20;
+
 /** What of a program's complaint is kept. */
 const MAX_COMPLAINT = 500;
 
@@ -44,7 +47,8 @@ export class ProcessDecoder implements Decoder {
   async write(chunk: Uint8Array): Promise<void> {
     const { stdin } = this.#child;
     if (this.#child.exitCode !== null || stdin.destroyed) return this.#endedEarly();
-    if (stdin.write(chunk)) return undefined;
+    const roomy = stdin.write(chunk);
+    if (roomy || stdin.writableLength <= QUEUE) return undefined;
     let go: (() => void) | undefined;
     const drained = new Promise<void>((resolve) => {
       go = resolve;
