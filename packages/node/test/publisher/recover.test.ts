@@ -1,5 +1,6 @@
 import { type LogHead, signHead } from "@trustix/protocol";
 import { type Store, openMemoryStore } from "@trustix/storage";
+import { faultyStore } from "@trustix/storage/faulty";
 import { beforeEach, expect, test } from "vitest";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { openValues } from "../../src/logs/values.ts";
@@ -85,6 +86,42 @@ test.each([
   expect(await log.reader.head()).toEqual(before);
   await expectSound(backup);
   expect(await log.publisher.recoverFrom(source)).toEqual(newest);
+  await expectSound(backup);
+});
+
+test.each([
+  { kind: "fails", stopped: true },
+  { kind: "fails after persisting", stopped: false },
+] as const)("a recovery whose write $kind is repeated or done, and the store is sound", async ({ kind, stopped }) => {
+  const store = faultyStore(backup, 1, kind);
+  const log = await openTestLog(store, { marker });
+  await expect(log.publisher.recoverFrom(source)).rejects.toMatchObject({ code: "storage" });
+  await log.publisher.close();
+  await expectSound(backup);
+  const again = await openTestLog(backup, { marker });
+  expect(again.publisher.status().stopped !== undefined).toBe(stopped);
+  if (stopped) await again.publisher.recoverFrom(source);
+  expect(await again.reader.head()).toEqual(newest);
+  await again.publisher.submit(items(900, 2));
+  expect((await again.publisher.flush()).treeSize).toBe(402);
+  await expectSound(backup);
+});
+
+test("what is submitted while a recovery is under way is neither lost nor doubled", async () => {
+  const log = await openTestLog(backup, { marker });
+  const slow: LostEntries = {
+    ...source,
+    async mapHeadLeaves(start, finish) {
+      await log.publisher.submit([item("key-300", "value-300"), item("key-301", "another"), item("fresh", "1")]);
+      return source.mapHeadLeaves(start, finish);
+    },
+  };
+  const recovered = log.publisher.recoverFrom(slow);
+  for (let i = 0; i < 20; i++)
+    await log.publisher.submit([item(`key-${200 + i}`, `value-${200 + i}`), item(`f-${i}`, "1")]);
+  expect(await recovered).toEqual(newest);
+  expect(await log.publisher.flush()).toMatchObject({ treeSize: 421 });
+  expect((await log.publisher.refused()).map(({ key }) => Buffer.from(key).toString())).toEqual(["key-301"]);
   await expectSound(backup);
 });
 
