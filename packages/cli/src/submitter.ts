@@ -30,8 +30,5 @@ function whyNever(error: unknown): string | undefined {
   if (!(error instanceof Error) || error.name !== "RpcError") return undefined;
   const { code, origin, message } = error as RpcError;
   if (origin !== "server") return undefined;
-  if (code === "invalid_argument") return message;
-  // One code for "too large" and "busy": a busy node asks to come again.
-  if (code === "resource_exhausted" && !/\bagain\b/.test(message)) return message;
-  return undefined;
+  return code === "invalid_argument" || code === "resource_exhausted" ? message : undefined;
 }

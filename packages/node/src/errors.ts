@@ -18,8 +18,8 @@ export const ERROR_CODES = {
   permission_denied: { rpc: "permission_denied", exit: 1 },
   /** Over a configured limit. */
   too_large: { rpc: "resource_exhausted", exit: 1 },
-  /** Too many calls at once. */
-  busy: { rpc: "resource_exhausted", exit: 1 },
+  /** Too much at once: the same call may go through in a moment, unlike one that is too large. */
+  busy: { rpc: "unavailable", exit: 1 },
   /** A remote or the own store cannot be reached now. */
   unavailable: { rpc: "unavailable", exit: 1 },
   /** Took longer than allowed. */

@@ -3,7 +3,8 @@
  *
  * - `deny` wins over everything.
  * - A derivation made for one machine (`preferLocalBuild`, or `allowSubstitutes = false`: generated configuration, with
- *   names and contents that are nobody's business) is published only if `allow` names it by more than a bare `*`.
+ *   names and contents that are nobody's business) is published only if a glob of `allow` that begins with a literal
+ *   character names it: `*`, `?*` and the like are meant for packages.
  * - With an `allow` list, only what it names is published.
  *
  * Globs are matched on the derivation's name and on the output's (`hello-2.12` and `hello-2.12-dev`).
@@ -32,7 +33,7 @@ export function publishFilter(rules: PublishRules): PublishFilter {
   const allow = rules.allow ?? [];
   const denied = matcher(rules.deny ?? []);
   const allowed = matcher(allow);
-  const named = matcher(allow.filter((glob) => !/^\*+$/.test(glob)));
+  const named = matcher(allow.filter((glob) => /^[0-9A-Za-z._+=-]/.test(glob) && !/^[+]\(/.test(glob)));
   return ({ derivation, output, local }) => {
     const names = [derivation, output];
     if (names.some(denied)) return "publish.deny names it";

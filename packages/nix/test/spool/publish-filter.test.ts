@@ -29,6 +29,12 @@ const CASES: Case[] = [
   },
   { name: "a local one that allow names", rules: { allow: ["hello-*"] }, local: true, refused: undefined },
   { name: "a local one under a bare star", rules: { allow: ["*"] }, local: true, refused: "made for this machine" },
+  ...["?*", "*-*", "**", "{*,x}", "+(*)", "[a-z]*", "@(*|x)"].map((glob) => ({
+    name: `a local one under ${glob}`,
+    rules: { allow: [glob] },
+    local: true,
+    refused: "made for this machine",
+  })),
   { name: "an ordinary one under a bare star", rules: { allow: ["*"] }, refused: undefined },
   { name: "alternatives", rules: { deny: ["{hello,nginx}-*"] }, refused: "publish.deny" },
   { name: "a question mark", rules: { deny: ["hello-2.1?"] }, refused: "publish.deny" },

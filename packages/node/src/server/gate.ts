@@ -43,7 +43,7 @@ export class Gate {
 
   /**
    * Lets a call in. `token` is the token header as it came, one character per byte; `timeoutMs` what the caller allows.
-   * Throws `resource_exhausted`, `unauthenticated` or `permission_denied` before any of the body is read.
+   * Throws `unavailable` when there are too many, `unauthenticated` or `permission_denied` before any of the body is read.
    */
   enter(route: Route, permissions: Permissions, token: string | undefined, timeoutMs: number | undefined): Call {
     const { limits, clock } = this.#parts;

@@ -36,7 +36,10 @@ function unixPathOf(fd: number): string | undefined {
   const inode = /^socket:\[([0-9]+)\]$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
   for (const line of readFileSync("/proc/self/net/unix", "utf8").split("\n")) {
     const [, , , , , , found, ...path] = line.trim().split(/ +/);
-    if (found === inode && inode !== undefined) return path.join(" ");
+    if (found !== inode || inode === undefined) continue;
+    const name = path.join(" ");
+    // A socket without a file (unnamed, or of the abstract kind) has no owner and no mode: anybody here may connect.
+    return name.startsWith("/") ? name : undefined;
   }
   return undefined;
 }

@@ -189,14 +189,14 @@ test("bytes of all calls together are bounded: sixteen of the largest messages, 
   await until(() => held.every((socket) => socket.bytesWritten > 9990));
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(await post(node.url, HEAD, Buffer.alloc(1000))).toMatchObject({
-    status: 429,
-    code: "resource_exhausted",
+    status: 503,
+    code: "unavailable",
     message: /calls under way hold 160000 bytes/,
   });
   const frame = Buffer.alloc(1005);
   frame.writeUInt32BE(1000, 1);
   const web = await post(node.url, HEAD, frame, { headers: { "content-type": "application/grpc-web+proto" } });
-  expect(web.body.toString("latin1")).toContain("grpc-status: 8");
+  expect(web.body.toString("latin1")).toContain("grpc-status: 14");
   for (const socket of held) socket.destroy();
   await new Promise((resolve) => setTimeout(resolve, 100));
   await stillAnswers(node);
@@ -208,8 +208,8 @@ test("calls: beyond so many at once a call is refused at once, and taken again w
   const slow = [1, 2].map(() => post(node.url, DECIDE, decideRequest));
   await until(() => calls.length === 2);
   expect(await post(node.url, HEAD, headRequest)).toMatchObject({
-    status: 429,
-    code: "resource_exhausted",
+    status: 503,
+    code: "unavailable",
     message: /2 calls are being answered/,
   });
   for (const call of calls) call.finish();
