@@ -18,6 +18,15 @@ export { checkSocketOwner, type SocketOwners } from "./socket-owner.ts";
 export { logClient, type HeadResult, type LogAtRemote, type LogClient, type ValueResult } from "./log-client.ts";
 export type { GrowthResult } from "./check-growth.ts";
 export type { InclusionResult } from "./check-inclusion.ts";
+export {
+  readEntries,
+  readMapHeadLeaves,
+  readValues,
+  type EntriesResult,
+  type MapHeadLeavesResult,
+  type RemoteEntry,
+  type ValuesResult,
+} from "./read-entries.ts";
 export type { MapValueResult } from "./read-map-value.ts";
 export { troubleOf, type Trouble } from "./trouble.ts";
 export {
