@@ -93,7 +93,7 @@ describe.each(NIXES)("with $name", ({ nix }) => {
       expect(await logSize(planet, CLAIMS)).toBe(CLAIMS);
     });
 
-    test("a spool that others can write to stops no build, and the daemon refuses it too", async () => {
+    test("a spool that others can write to stops no build, and the worker refuses it too", async () => {
       const spool = join(folder, `open-spool${counter++}`);
       await mkdir(spool);
       await chmod(spool, 0o777);
