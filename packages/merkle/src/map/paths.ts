@@ -26,13 +26,6 @@ export function comparePaths(a: Uint8Array, aOffset: number, b: Uint8Array, bOff
   return 0;
 }
 
-/** A path with the first `depth` bits of `path` and zeros behind. */
-export function prefixOf(path: Uint8Array, depth: number): Uint8Array {
-  const out = new Uint8Array(PATH_BYTES);
-  maskInto(path, 0, depth, out, 0);
-  return out;
-}
-
 /** Writes the first `depth` bits of a path as `ceil(depth / 8)` bytes, the rest of the last byte zero. */
 export function maskInto(path: Uint8Array, offset: number, depth: number, out: Uint8Array, at: number): void {
   const bytes = (depth + 7) >> 3;
