@@ -3,6 +3,9 @@
  *
  * While one batch is being synced, the next is computed; it is written only once the one before it is durable, so the
  * store never holds a head without its predecessor. Each batch removes the queue records it drained.
+ *
+ * Markers and readers follow behind the batches: only the newest durable head gets a marker and is shown, so on a busy
+ * log the marker's syncs hold up nothing. A flush resolves once its head, or a newer one, is shown.
  */
 import { SparseMapError } from "@trustix/merkle";
 import { type LogHead, type UnsignedHead, signHead } from "@trustix/protocol";
@@ -40,6 +43,9 @@ export class Flusher {
   /** Settles when the last one in line is done. Never rejects. */
   #line: Promise<unknown> = Promise.resolve();
   #warming: Promise<void> = Promise.resolve();
+  /** The newest durable head that is not shown yet. */
+  #toShow: { readonly work: Work; readonly stored: StoredHead } | undefined;
+  #showing: Promise<void> | undefined;
   #closed = false;
   #stopped: string | undefined;
   #lastFlush: number | undefined;
@@ -86,6 +92,7 @@ export class Flusher {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#line;
+    await this.#showing?.catch(() => {});
     await this.#warming;
   }
 
@@ -105,6 +112,7 @@ export class Flusher {
       const { changes, stored } = await this.#append(work, []);
       // If we stop here, the next start signs the same bytes again: the empty log has one head, whoever signs it when.
       await store.write(changes);
+      work.trees.map.committed(stored.map.version);
       work.last = stored;
       work.oldest = stored;
     }
@@ -134,6 +142,7 @@ export class Flusher {
           continue;
         }
         await committing;
+        await this.#showing;
         // Dropped meanwhile by another's failure: what was taken may wait again.
         if (this.state.isCurrent(work)) return this.#options.published.current.head;
       }
@@ -202,19 +211,31 @@ export class Flusher {
     work.refused += refusals;
     if (!stored) return;
     work.last = stored;
-    try {
-      // If we stop before the marker is written, it is older than the store, which is fine: nobody saw the head. If we
-      // stop after it, it equals the store's head. The other order could serve a head that a restored backup forgets.
-      await this.#mark(stored);
-    } catch (error) {
-      // Durable and not shown to anybody: the next load tries again.
-      this.state.drop(work);
-      throw error;
+    work.trees.map.committed(stored.map.version);
+    this.#toShow = { work, stored };
+    this.#showing ??= this.#showNewest().finally(() => (this.#showing = undefined));
+    // Whoever waits for the head waits for this; the batches that follow do not.
+    this.#showing.catch(() => {});
+  }
+
+  async #showNewest(): Promise<void> {
+    for (let next = this.#toShow; next !== undefined; next = this.#toShow) {
+      this.#toShow = undefined;
+      const { work, stored } = next;
+      try {
+        // If we stop before the marker is written, it is older than the store, which is fine: nobody saw the head. If we
+        // stop after it, it is not newer than the store. The other order could serve a head that a restored backup forgets.
+        await this.#mark(stored);
+      } catch (error) {
+        // Durable and not shown to anybody: the next load tries again.
+        this.state.drop(work);
+        throw error;
+      }
+      // Superseded: another batch failed, this one is durable. The load that follows shows the head.
+      if (!this.state.isCurrent(work)) continue;
+      this.#show(work, stored);
+      this.#lastFlush = this.#options.clock.now();
     }
-    // Superseded: what failed was another batch, this one is durable. The load that follows shows the head.
-    if (!this.state.isCurrent(work)) return;
-    this.#show(work, stored);
-    this.#lastFlush = this.#options.clock.now();
   }
 
   #append(work: Work, items: readonly PreparedItem[]): Promise<Appended> {
@@ -231,7 +252,6 @@ export class Flusher {
   }
 
   #show({ trees, oldest }: Work, stored: StoredHead): void {
-    trees.map.committed(stored.map.version);
     const first = oldest ? mapHeadIndexOf(oldest.head) : 0;
     this.#options.published.publish({ ...stored, tree: trees.map, oldest: first });
   }
