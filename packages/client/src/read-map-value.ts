@@ -22,8 +22,8 @@ export type MapValueResult =
   | { readonly kind: "absent" }
   /** The log says that the key has no claim and does not prove it. */
   | { readonly kind: "says_absent"; readonly why: string }
-  /** The map root is not held, or may not be: ask again under a newer head. */
-  | { readonly kind: "root_gone"; readonly why: string }
+  /** The map root is not held (`said`), or may not be, as `unknown` leaves open: ask again under a newer head. */
+  | { readonly kind: "root_gone"; readonly why: string; readonly said: boolean }
   | Trouble;
 
 /** What a server of the existing program answers for a key that its map does not hold, whatever the root. */
@@ -48,11 +48,11 @@ export async function readMapValue(
         return detail === undefined ? troubleOf(error) : checkAbsence(at, key, head, detail);
       }
       case "failed_precondition":
-        return { kind: "root_gone", why: error.message };
+        return { kind: "root_gone", why: error.message, said: true };
       case "unknown":
         return error.message === GO_ABSENT
           ? { kind: "says_absent", why: "it says absent and cannot prove it" }
-          : { kind: "root_gone", why: error.message };
+          : { kind: "root_gone", why: error.message, said: false };
       default:
         return troubleOf(error);
     }

@@ -3,7 +3,7 @@
  * claim, and each reason for that is told apart.
  *
  * A root that is gone is asked again once under a newer head: servers of the existing program drop a map root at their
- * next flush.
+ * next flush. They say `unknown` to that as to anything else, so of them it never makes a vote stale.
  */
 import type { LogClient, MapValueResult } from "@trustix/client";
 import type { LogHead, Vote, VoteOutcome } from "@trustix/protocol";
@@ -32,7 +32,11 @@ export async function castVote(ballot: Ballot, signal: AbortSignal): Promise<Vot
   if (log.against === undefined && log.held === undefined) await ballot.refresh(signal);
   const { held } = log;
   if (isExcluded(ballot)) return excluded(ballot);
-  if (held === undefined) return vote(ballot, "unreachable", ballot.whyNoHead());
+  if (held === undefined) {
+    const { unsettled } = log;
+    if (unsettled !== undefined) return vote(ballot, "unverifiable", unsettled);
+    return vote(ballot, "unreachable", ballot.whyNoHead());
+  }
   const first = await ask(ballot, held, signal);
   if (!first.some(({ kind }) => kind === "root_gone") || settled(first.at(-1))) return judge(ballot, first);
   // Another vote or a poll may have brought a newer head while this one waited.
@@ -99,10 +103,14 @@ function judge(ballot: Ballot, answers: readonly MapValueResult[]): Vote {
   const last = answers.at(-1);
   if (last?.kind === "present") return { ...vote(ballot, "claims", ""), digest: last.entry.digest };
   if (last?.kind === "absent") return vote(ballot, "absent", "");
-  const [worst] = TELLING.flatMap((kind) => answers.filter((answer) => answer.kind === kind));
+  const worst =
+    answers.find((answer) => answer.kind === "root_gone" && answer.said) ??
+    TELLING.flatMap((kind) => answers.filter((answer) => answer.kind === kind))[0];
   switch (worst?.kind) {
     case "root_gone":
-      return vote(ballot, "stale", `nothing can be proved under its newest head that is known here: ${worst.why}`);
+      return worst.said
+        ? vote(ballot, "stale", `nothing can be proved under its newest head that is known here: ${worst.why}`)
+        : vote(ballot, "unverifiable", `it answers unknown: ${worst.why}`);
     case "says_absent":
     case "unverifiable":
     case "refused":

@@ -1,17 +1,18 @@
 /**
- * The head that is held of one followed log, and the judge of every head that comes.
+ * The head that is held of one followed log, and the judge of the heads that come.
  *
- * Heads are judged one at a time, in the order they come. A larger one is held once both trees are shown to have grown
- * from the held one, and only after it is stored. An equal one must be the same, a smaller one must be an older form of
- * the held one: a replica that lags is no liar. Two signed heads that contradict each other are kept as evidence, the
- * held head stays, and nothing more is taken from that log: its key signs lies.
+ * The heads of one round are judged together, rounds one after the other. The largest is held once it is shown to be one
+ * history with the held one and with every other head that was seen and is not yet connected; it is stored first. So
+ * what is held does not depend on which of several answers was quicker. Two signed heads that contradict each other are
+ * kept as evidence, the held head stays, and nothing more is taken from that log: its key signs lies.
  */
-import type { Contradiction, GrowthResult, LogClient } from "@trustix/client";
+import type { Contradiction } from "@trustix/client";
 import { describeContradiction, sameHead } from "@trustix/client";
-import { toHex } from "@trustix/crypto";
-import { headPreimage } from "@trustix/protocol";
+import type { LogClient } from "@trustix/client";
 import type { LogHead, LogInfo } from "@trustix/protocol";
 import type { Clock } from "../model.ts";
+import { Connections, gravest, idOf } from "./connect-heads.ts";
+import type { ProofOptions, ShownHead, Unconnected } from "./connect-heads.ts";
 import type { RememberedLog, RememberedLogs } from "./remembered-logs.ts";
 
 export type Verdict =
@@ -21,19 +22,20 @@ export type Verdict =
   | { readonly kind: "held" }
   /** An older form of the held one. */
   | { readonly kind: "behind" }
-  /** Signed, and not shown to fit; says nothing about the log. `older`: smaller than the held one. */
-  | { readonly kind: "unproved"; readonly why: string; readonly reached: boolean; readonly older: boolean }
+  /** Signed, and not shown to fit. `ownSilence`: its own remote could not be reached for the proof. */
+  | {
+      readonly kind: "unproved";
+      readonly why: string;
+      readonly cause: Unconnected["cause"];
+      readonly ownSilence: boolean;
+    }
   /** Proof that the log's key signed two things that exclude each other. */
   | { readonly kind: "contradiction"; readonly why: string };
 
-export interface JudgeOptions {
-  readonly signal: AbortSignal;
-  /** Milliseconds for each call that a proof takes. */
-  readonly timeoutMs: number;
-}
-
 /** Smaller heads that were found to fit, or were held once, are not proved again at each poll. */
 const KNOWN_OLDER = 64;
+/** Heads waiting to be connected; each costs proofs in every round. */
+const MAX_LOOSE = 16;
 
 export class FollowedHead {
   readonly info: LogInfo;
@@ -41,7 +43,10 @@ export class FollowedHead {
   readonly #clock: Clock;
   readonly #changed: () => void;
   readonly #olderForms = new Set<string>();
+  /** Seen, validly signed, and not yet connected with what is held. */
+  readonly #loose = new Map<string, LogHead>();
   #held: LogHead | undefined;
+  #unsettled: string | undefined;
   #seenAt: number | undefined;
   #against: { readonly why: string; readonly time: number } | undefined;
   #queue: Promise<unknown> = Promise.resolve();
@@ -73,63 +78,112 @@ export class FollowedHead {
     return this.#against;
   }
 
-  /**
-   * Judges a validly signed head. `from` is the remote it came from; `others` may prove what that one cannot, as a
-   * replica that lags cannot prove how it grew.
-   */
-  judge(head: LogHead, from: LogClient, others: readonly LogClient[], options: JudgeOptions): Promise<Verdict> {
-    const verdict = this.#queue.then(() => this.#judge(head, from, others, options));
-    this.#queue = verdict.catch(() => undefined);
-    return verdict;
+  /** Why no head can be held although valid ones came; `undefined` while one is held or none came. */
+  get unsettled(): string | undefined {
+    return this.#held === undefined ? this.#unsettled : undefined;
   }
 
-  async #judge(head: LogHead, from: LogClient, others: readonly LogClient[], options: JudgeOptions): Promise<Verdict> {
-    if (this.#against !== undefined) return { kind: "contradiction", why: this.#against.why };
+  /**
+   * Judges the heads of one round; verdicts come in their order. `others` are remotes that showed none: they may prove
+   * what those that did cannot, as a replica that lags cannot prove how the log went on.
+   */
+  judge(shown: readonly ShownHead[], others: readonly LogClient[], options: ProofOptions): Promise<Verdict[]> {
+    const verdicts = this.#queue.then(() => this.#judge(shown, new Connections(shown, others, options)));
+    this.#queue = verdicts.catch(() => undefined);
+    return verdicts;
+  }
+
+  async #judge(shown: readonly ShownHead[], round: Connections): Promise<Verdict[]> {
+    const refused = new Map<string, Unconnected>();
+    let taken = this.#against === undefined && (await this.#takeLargest(shown, round, refused));
+    const verdicts: Verdict[] = [];
+    for (const one of shown) {
+      if (this.#against !== undefined) break;
+      const verdict = await this.#verdictOn(one, round, refused);
+      verdicts.push(taken && verdict.kind === "held" ? { kind: "taken" } : verdict);
+      if (verdict.kind === "held") taken = false;
+    }
+    const { against } = this;
+    if (against !== undefined) return shown.map(() => ({ kind: "contradiction", why: against.why }));
+    this.#unsettled = verdicts.find(isRefusal)?.why ?? this.#unsettled;
+    return verdicts;
+  }
+
+  /** Holds the largest head that fits all others, if any does; names in `refused` those that do not. */
+  async #takeLargest(
+    shown: readonly ShownHead[],
+    round: Connections,
+    refused: Map<string, Unconnected>,
+  ): Promise<boolean> {
+    const held = this.#held;
+    const heads = new Map(shown.map(({ head }) => [idOf(head), head]));
+    const rivals = [...new Map([...this.#loose, ...heads])].filter(([id]) => !this.#olderForms.has(id));
+    const candidates = [...heads].filter(([, head]) => held === undefined || head.treeSize > held.treeSize);
+    for (const [id, head] of candidates.sort(([, a], [, b]) => b.treeSize - a.treeSize)) {
+      const others = rivals.flatMap(([other, rival]) => (other === id ? [] : rival));
+      const links = await Promise.all([held, ...others].map((other) => round.connect(other, head)));
+      const lie = links.find((link) => link.kind === "contradiction");
+      if (lie !== undefined) {
+        await this.#convict(lie.evidence);
+        return false;
+      }
+      const open = gravest(links.filter((link) => link.kind === "unconnected"));
+      if (open === undefined) {
+        await this.#take(head);
+        for (const other of others) if (other.treeSize < head.treeSize) this.#rememberOlder(other);
+        this.#loose.clear();
+        return true;
+      }
+      refused.set(id, open);
+    }
+    return false;
+  }
+
+  async #verdictOn(
+    { head, from }: ShownHead,
+    round: Connections,
+    refused: ReadonlyMap<string, Unconnected>,
+  ): Promise<Verdict> {
     const held = this.#held;
     if (held !== undefined && sameHead(held, head)) {
       this.#seenAt = this.#clock.now();
       return { kind: "held" };
     }
-    if (held === undefined || head.treeSize >= held.treeSize) {
-      const growth = await from.checkGrowth(held, head, options);
-      if (growth.kind !== "consistent") return this.#refuse(growth);
-      const now = this.#clock.now();
-      await this.#memory.keepHead(this.info, head, now);
-      if (held !== undefined) this.#rememberOlder(held);
-      this.#held = head;
-      this.#seenAt = now;
-      this.#changed();
-      return { kind: "taken" };
+    const id = idOf(head);
+    if (this.#olderForms.has(id)) return { kind: "behind" };
+    const link = refused.get(id) ?? (await round.connect(held, head));
+    switch (link.kind) {
+      case "contradiction":
+        await this.#convict(link.evidence);
+        return { kind: "contradiction", why: link.why };
+      case "consistent":
+        this.#rememberOlder(head);
+        this.#loose.delete(id);
+        return { kind: "behind" };
+      case "unconnected":
+        if (this.#loose.size >= MAX_LOOSE) this.#loose.delete(this.#loose.keys().next().value!);
+        this.#loose.set(id, head);
+        return {
+          kind: "unproved",
+          cause: link.cause,
+          ownSilence: link.cause === "silent" && link.at === from,
+          why: explain(head, from, link, held),
+        };
     }
-    if (this.#olderForms.has(idOf(head))) return { kind: "behind" };
-    let growth: GrowthResult | undefined;
-    for (const client of [...others, from]) {
-      growth = await client.checkGrowth(head, held, options);
-      if (growth.kind === "consistent" || growth.kind === "contradiction") break;
-    }
-    if (growth?.kind !== "consistent") {
-      const verdict = await this.#refuse(growth!);
-      if (verdict.kind !== "unproved") return verdict;
-      const sizes = `its head of size ${head.treeSize} is behind the held ${held.treeSize}`;
-      return { ...verdict, older: true, why: `${sizes}, and not shown to fit: ${verdict.why}` };
-    }
-    this.#rememberOlder(head);
-    return { kind: "behind" };
+  }
+
+  async #take(head: LogHead): Promise<void> {
+    const now = this.#clock.now();
+    await this.#memory.keepHead(this.info, head, now);
+    if (this.#held !== undefined) this.#rememberOlder(this.#held);
+    this.#held = head;
+    this.#seenAt = now;
+    this.#changed();
   }
 
   #rememberOlder(head: LogHead): void {
     if (this.#olderForms.size >= KNOWN_OLDER) this.#olderForms.clear();
     this.#olderForms.add(idOf(head));
-  }
-
-  async #refuse(
-    growth: Exclude<GrowthResult, { kind: "consistent" }>,
-  ): Promise<Extract<Verdict, { kind: "unproved" | "contradiction" }>> {
-    if (growth.kind !== "contradiction") {
-      return { kind: "unproved", why: growth.why, reached: growth.kind !== "unreachable", older: false };
-    }
-    await this.#convict(growth.evidence);
-    return { kind: "contradiction", why: growth.why };
   }
 
   async #convict(evidence: Contradiction): Promise<void> {
@@ -140,6 +194,17 @@ export class FollowedHead {
   }
 }
 
-function idOf(head: LogHead): string {
-  return toHex(headPreimage(head));
+function isRefusal(verdict: Verdict): verdict is Extract<Verdict, { kind: "unproved" }> {
+  return verdict.kind === "unproved" && verdict.cause === "refused";
+}
+
+/** What stands between this head and the others, for a person. */
+function explain(head: LogHead, from: LogClient, link: Unconnected, held: LogHead | undefined): string {
+  const answer = link.at === undefined || link.at === from ? link.why : `${link.at.url}: ${link.why}`;
+  if (held !== undefined && head.treeSize < held.treeSize) {
+    return `its head of size ${head.treeSize} is behind the held ${held.treeSize}, and not shown to fit: ${answer}`;
+  }
+  if (link.from === undefined || link.from === held) return answer;
+  const sizes = `heads of sizes ${link.from.treeSize} and ${link.to.treeSize}`;
+  return `the log signed ${sizes}, and they are not shown to be one history: ${answer}`;
 }

@@ -4,18 +4,20 @@
  * A log is its key, not a place: every remote is asked for every log, a replica's answer is as good as the log's own
  * node's. A remote that is down, lacks a log or lies is a state to show, never a reason to stop.
  */
-import type { LogClient } from "@trustix/client";
+import type { HeadResult, LogClient } from "@trustix/client";
 import { logClient } from "@trustix/client";
-import type { Hash, LogHead, LogId, Vote } from "@trustix/protocol";
+import type { Hash, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { FollowedLog } from "../model.ts";
+import type { Clock, FollowedLog } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
 import { castVote } from "./cast-vote.ts";
+import type { ProofOptions, ShownHead } from "./connect-heads.ts";
 import { FollowedHead } from "./followed-head.ts";
-import type { JudgeOptions, Verdict } from "./followed-head.ts";
+import type { Verdict } from "./followed-head.ts";
 import { DEFAULT_POLL_INTERVAL_MS } from "./options.ts";
 import type { CacheableFollower, FollowerOptions } from "./options.ts";
 import { Places } from "./places.ts";
+import { PollSchedule } from "./poll-schedule.ts";
 import { RememberedLogs } from "./remembered-logs.ts";
 import { Remote } from "./remote.ts";
 
@@ -40,7 +42,7 @@ class RemoteFollower implements CacheableFollower {
   readonly #options: FollowerOptions;
   readonly #remotes: readonly Remote[];
   readonly #followed: ReadonlyMap<LogId, Followed>;
-  readonly #timers = new Map<Remote, { cancel(): void }>();
+  readonly #schedule: PollSchedule<Remote>;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   #revision = 0;
@@ -50,7 +52,14 @@ class RemoteFollower implements CacheableFollower {
     this.#remotes = options.remotes.map((transport) => new Remote(transport, options.clock));
     const all = heads(() => void this.#revision++);
     this.#followed = new Map(all.map((head, i) => [head.info.id, this.#follow(head, options.logs[i]!.name)]));
-    for (const remote of this.#remotes) this.#schedule(remote, 0);
+    this.#schedule = new PollSchedule({
+      places: this.#remotes,
+      clock: options.clock,
+      random: options.random,
+      intervalMs: options.intervalMs ?? DEFAULT_POLL_INTERVAL_MS,
+      poll: (remotes) => this.#poll(remotes, [...this.#followed.values()], this.#pollTimeoutMs),
+    });
+    void this.#schedule.start();
   }
 
   revision(): number {
@@ -75,7 +84,7 @@ class RemoteFollower implements CacheableFollower {
 
   async pollNow(logId?: LogId): Promise<void> {
     const logs = logId === undefined ? [...this.#followed.values()] : [this.#find(logId)];
-    await Promise.all(this.#remotes.map((remote) => this.#poll(remote, logs, this.#pollTimeoutMs)));
+    await this.#poll(this.#remotes, logs, this.#pollTimeoutMs);
   }
 
   async vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Vote> {
@@ -121,7 +130,7 @@ class RemoteFollower implements CacheableFollower {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const timer of this.#timers.values()) timer.cancel();
+    this.#schedule.close();
     await Promise.all(this.#remotes.map(({ transport }) => transport.close()));
     // What is being judged may still write to the store; whoever closes it waits for us.
     await Promise.allSettled(this.#underWay);
@@ -141,20 +150,6 @@ class RemoteFollower implements CacheableFollower {
     return log;
   }
 
-  #schedule(remote: Remote, ms: number): void {
-    if (this.#closing.signal.aborted) return;
-    this.#timers.set(
-      remote,
-      this.#options.clock.after(ms, () => void this.#pollAndSchedule(remote)),
-    );
-  }
-
-  async #pollAndSchedule(remote: Remote): Promise<void> {
-    const reached = await this.#poll(remote, [...this.#followed.values()], this.#pollTimeoutMs);
-    const interval = this.#options.intervalMs ?? DEFAULT_POLL_INTERVAL_MS;
-    this.#schedule(remote, remote.nextPoll(reached, interval, this.#options.random()));
-  }
-
   get #pollTimeoutMs(): number {
     return this.#options.pollTimeoutMs ?? 20_000;
   }
@@ -163,46 +158,70 @@ class RemoteFollower implements CacheableFollower {
     return this.#options.voteTimeoutMs ?? 2_000;
   }
 
-  /** True if the remote answered for any of the logs. Never throws. */
-  async #poll(remote: Remote, logs: readonly Followed[], timeoutMs: number): Promise<boolean> {
+  /** Names the remotes that answered for any of the logs. Never throws. */
+  async #poll(remotes: readonly Remote[], logs: readonly Followed[], timeoutMs: number): Promise<ReadonlySet<Remote>> {
+    if (logs.length === 0) return new Set(remotes);
     const options = { signal: this.#closing.signal, timeoutMs };
-    const polls = Promise.all(logs.map((log) => this.#pollLog(remote, log, options)));
+    const polls = Promise.all(logs.map((log) => this.#pollLog(remotes, log, options)));
     this.#underWay.add(polls);
     const reached = await polls;
     this.#underWay.delete(polls);
-    return reached.length === 0 || reached.includes(true);
+    return new Set(reached.flat());
   }
 
-  async #pollLog(remote: Remote, log: Followed, options: JudgeOptions): Promise<boolean> {
-    const { signal } = options;
-    if (signal.aborted || log.head.against !== undefined) return true;
-    const client = log.clients.get(remote)!;
+  /** One round: all heads first, then they are judged together. The remotes that answered. */
+  async #pollLog(remotes: readonly Remote[], log: Followed, options: ProofOptions): Promise<Remote[]> {
+    if (log.head.against !== undefined) return [...remotes];
     try {
-      const start = this.#options.clock.now();
-      const got = await client.head(options);
-      if (signal.aborted) return true;
-      remote.noteCall(got.kind !== "unreachable", this.#options.clock.now() - start);
-      if (got.kind === "unreachable") return this.#note(remote, log, "unreachable", got.why);
-      if (got.kind === "unverifiable") return this.#note(remote, log, "refused", got.why);
-      if (got.kind === "refused") {
-        // A remote that lacks a log is nothing to tell anybody of: each is asked for all.
-        log.places.note(remote, "refused", got.why);
-        return true;
-      }
-      const others = log.places.bestFirst().flatMap((other) => (other === remote ? [] : log.clients.get(other)!));
-      return this.#apply(remote, log, got.head, await log.head.judge(got.head, client, others, options));
+      const shown = new Map<Remote, ShownHead>();
+      const answered = await Promise.all(remotes.map((remote) => this.#askHead(remote, log, options, shown)));
+      if (options.signal.aborted) return [...remotes];
+      const others = log.places.bestFirst().flatMap((other) => (shown.has(other) ? [] : log.clients.get(other)!));
+      const verdicts = await log.head.judge([...shown.values()], others, options);
+      const silent = new Set([...shown.keys()].filter((remote, i) => !this.#apply(remote, log, verdicts[i]!)));
+      return remotes.filter((remote, i) => answered[i] === true && !silent.has(remote));
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      this.#options.onEvent?.({ kind: "failed", logId: log.head.info.id, remote: remote.url, why });
-      return true;
+      const remote = remotes.map(({ url }) => url).join(", ");
+      this.#options.onEvent?.({ kind: "failed", logId: log.head.info.id, remote, why });
+      return [...remotes];
     }
   }
 
-  #apply(remote: Remote, log: Followed, head: LogHead, verdict: Verdict): boolean {
+  /** Asks for a head, which goes to `shown` if it is one of the log's; true if the remote answered. */
+  async #askHead(
+    remote: Remote,
+    log: Followed,
+    options: ProofOptions,
+    shown: Map<Remote, ShownHead>,
+  ): Promise<boolean> {
+    const { clock } = this.#options;
+    const from = log.clients.get(remote)!;
+    const start = clock.now();
+    const got = await headInTime(from, options, clock);
+    if (options.signal.aborted) return true;
+    remote.noteCall(got.kind !== "unreachable", clock.now() - start);
+    switch (got.kind) {
+      case "head":
+        shown.set(remote, { head: got.head, from });
+        return true;
+      case "unreachable":
+        return this.#note(remote, log, "unreachable", got.why);
+      case "unverifiable":
+        return this.#note(remote, log, "refused", got.why);
+      case "refused":
+        // A remote that lacks a log is nothing to tell anybody of: each is asked for all.
+        log.places.note(remote, "refused", got.why);
+        return true;
+    }
+  }
+
+  /** True unless the remote is to be asked again soon. */
+  #apply(remote: Remote, log: Followed, verdict: Verdict): boolean {
     const about = { logId: log.head.info.id, remote: remote.url };
     switch (verdict.kind) {
       case "taken":
-        this.#options.onEvent?.({ kind: "taken", ...about, head });
+        this.#options.onEvent?.({ kind: "taken", ...about, head: log.head.held! });
         log.places.source = remote;
         return this.#note(remote, log, "reachable", "");
       case "held":
@@ -211,10 +230,11 @@ class RemoteFollower implements CacheableFollower {
       case "behind":
         return this.#note(remote, log, "reachable", "");
       case "unproved":
-        if (!verdict.older) return this.#note(remote, log, verdict.reached ? "refused" : "unreachable", verdict.why);
+        if (verdict.cause === "refused") return this.#note(remote, log, "refused", verdict.why);
+        if (verdict.ownSilence) return this.#note(remote, log, "unreachable", verdict.why);
         // A replica that lags cannot prove how the log went on without it: a state to show, not an alarm.
-        log.places.note(remote, "refused", verdict.why);
-        return true;
+        log.places.note(remote, "unreachable", verdict.why);
+        return verdict.cause === "unable";
       case "contradiction":
         this.#options.onEvent?.({ kind: "contradiction", ...about, why: verdict.why });
         return true;
@@ -235,17 +255,30 @@ class RemoteFollower implements CacheableFollower {
     await Promise.race([poll, aborted(signal)]);
   }
 
-  /** Resolves as soon as a newer head is held, or when all remotes answered. */
+  /** Half of a vote's time is for heads, so that one remote that hangs does not cost the vote as well. */
   async #pollEverywhere(log: Followed): Promise<void> {
-    const before = log.head.held;
-    await new Promise<void>((resolve) => {
-      const polls = this.#remotes.map(async (remote) => {
-        if (remote.leftAloneMs > 0) return;
-        await this.#poll(remote, [log], this.#voteTimeoutMs);
-        if (log.head.held !== before) resolve();
-      });
-      void Promise.allSettled(polls).finally(resolve);
+    const remotes = this.#remotes.filter((remote) => remote.leftAloneMs === 0);
+    await this.#poll(remotes, [log], this.#voteTimeoutMs / 2);
+  }
+}
+
+/** A transport that does not keep its time holds nobody up. */
+async function headInTime(client: LogClient, { signal, timeoutMs }: ProofOptions, clock: Clock): Promise<HeadResult> {
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  signal.addEventListener("abort", end);
+  let timer: { cancel(): void } | undefined;
+  const late = new Promise<HeadResult>((resolve) => {
+    timer = clock.after(timeoutMs, () => {
+      resolve({ kind: "unreachable", why: `no answer within ${timeoutMs} ms` });
+      end();
     });
+  });
+  try {
+    return await Promise.race([client.head({ signal: stop.signal, timeoutMs }), late]);
+  } finally {
+    timer?.cancel();
+    signal.removeEventListener("abort", end);
   }
 }
 

@@ -113,7 +113,7 @@ test("what is held survives a restart, and an old head replayed does not move it
   expect(second.follower.revision()).toBe(0);
   // It lags and cannot prove how the log went on; once it can, it is merely behind.
   expect(second.log(mercury).remotes[0]!.reachability).toMatchObject({
-    state: "refused",
+    state: "unreachable",
     why: "its head of size 6 is behind the held 12, and not shown to fit: it answers invalid_argument: no such sizes",
   });
   expect(second.events).toEqual([]);

@@ -77,6 +77,25 @@ test("a root that stays gone is stale after one refresh, not a loop", async () =
   expect(node.calls.slice(calls)).toEqual(["GetMapValue", "GetHead"]);
 });
 
+test("an unknown error of a server of the existing program is unverifiable, refreshed or not", async () => {
+  for (const grows of [false, true]) {
+    const mercury = grown("mercury", 3);
+    const node = new FakeNode("memory:go", mercury);
+    const net = await follow([mercury], [node]);
+    if (grows) mercury.publish(["new", "claim"]);
+    node.tamper = (procedure, answer) => {
+      if (procedure !== "GetMapValue") return answer();
+      throw new RpcError("unknown", "database is locked", { origin: "server" });
+    };
+    const before = heads(node);
+    expect(await net.vote(mercury, "a1")).toMatchObject({
+      outcome: "unverifiable",
+      reason: "it answers unknown: database is locked",
+    });
+    expect(heads(node) - before).toBe(1);
+  }
+});
+
 test("a server of the existing program that says absent is unverifiable, and that needs no refresh", async () => {
   const mercury = grown("mercury", 3);
   const node = new FakeNode("memory:go", mercury);
