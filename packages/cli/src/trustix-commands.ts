@@ -152,6 +152,26 @@ const COMMANDS: readonly CommandSpec[] = [
     examples: ["trustix fsck --state ./state"],
     load: () => import("./commands/fsck.ts"),
   },
+  {
+    name: "recover",
+    summary: "fetch the entries that a state folder put back from a backup has lost",
+    details:
+      "The daemon must not run on it. Entries are appended under the head that the log's key signed over them, all or\n" +
+      "none; followers see one history. Asks the configured remotes unless told whom. Exit 3 if what came is not to be\n" +
+      "trusted or the log would still sign nothing.",
+    flags: [
+      { words: "--config <file>", description: "the daemon's (default: trustix.toml in the configuration folder)" },
+      { words: "--state <folder>", description: "the state folder that is behind (default: the user's)" },
+      { words: "--from <url>", description: "a node that serves the log, instead of the configured remotes" },
+      { words: "--from-state <folder>", description: "a newer copy of the state folder, instead of any node" },
+      JSON_FLAG,
+    ],
+    examples: [
+      "trustix recover --config trustix.toml --state ./state",
+      "trustix recover --state ./state --from-state ./newer-state",
+    ],
+    load: () => import("./commands/recover.ts"),
+  },
 ];
 
 export const TRUSTIX: ProgramSpec = {

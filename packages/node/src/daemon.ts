@@ -4,11 +4,10 @@
  * when opening fails half-way.
  */
 import { join } from "node:path";
-import { httpTransport } from "@trustix/client";
 import { type Crypto, toHex } from "@trustix/crypto";
 import { createSandbox } from "@trustix/decider";
 import type { LogId, PublicToken } from "@trustix/protocol";
-import { openEmbeddedStore, openMemoryStore, StorageError, type Store } from "@trustix/storage";
+import type { Store } from "@trustix/storage";
 import type { Logger } from "pino";
 import { listenerOf, type Config } from "./config/index.ts";
 import { createDecide } from "./decide/index.ts";
@@ -19,6 +18,7 @@ import { PublishedLog as LogInStore } from "./logs/published-log.ts";
 import { registerLogs } from "./logs/register-logs.ts";
 import { openValues } from "./logs/values.ts";
 import type { Clock, Publisher } from "./model.ts";
+import { openStore, remoteAt } from "./open-store.ts";
 import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
 import { fileHeadMarker } from "./publisher/head-marker.ts";
 import { openPublisher } from "./publisher/publisher.ts";
@@ -82,7 +82,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   for (const warning of config.warnings) log.warn({ config: config.path }, warning);
   const listeners = chooseListeners(options);
   const tokens = await writeTokens(options);
-  const store = await openStore(options);
+  const store = await openStore(config.storage, options.state);
   closers.push(() => store.close());
   const remotes = config.remotes.map((url) => remoteAt(url, config));
   closers.push(async () => void (await Promise.all(remotes.map((remote) => remote.close()))));
@@ -150,25 +150,6 @@ async function writeTokens({ config, crypto, env, state, randomSeed }: DaemonOpt
   // A token of the configuration wins over the node's own of the same name: it was put there on purpose.
   for (const [name, token] of config.writeTokens) tokens.set(name, token);
   return tokens;
-}
-
-async function openStore({ config, state }: DaemonOptions): Promise<Store> {
-  if (config.storage === "memory") return openMemoryStore();
-  try {
-    return await openEmbeddedStore(join(state, "store"));
-  } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    const code = error.code === "locked" ? "locked" : error.code === "corrupt" ? "corrupt" : "storage";
-    throw new NodeError(code, error.message, { cause: error });
-  }
-}
-
-function remoteAt(url: string, config: Config) {
-  return httpTransport(url, {
-    ca: config.ca,
-    socketUids: config.socketOwners,
-    maxAnswerBytes: config.limits.answerBytes,
-  });
 }
 
 async function openLogs(

@@ -13,6 +13,7 @@ export { ERROR_CODES, NodeError, type ErrorCode } from "./errors.ts";
 export type { Clock, Publisher } from "./model.ts";
 
 // For whoever looks after what it stores.
+export { recoverLog, type Recovered, type RecoverOptions } from "./recover-log.ts";
 export { fsck, type FsckOptions } from "./fsck/fsck.ts";
 export { storedLogs } from "./fsck/stored-logs.ts";
 export type { LogReport, Problem, ProblemKind, Progress } from "./fsck/report.ts";

@@ -41,7 +41,7 @@ export const run: Action = async (input) => {
   }
   throw new CliError(`${counted(problems, "problem", "problems")} found in ${state}`, {
     exit: EXIT.refused,
-    hint: "keep a copy of the folder; restore a backup, or fetch the log from a mirror",
+    hint: "keep a copy of the folder; restore a backup and let `trustix recover` fetch what it lacks",
   });
 };
 

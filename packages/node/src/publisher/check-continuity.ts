@@ -15,8 +15,9 @@ export interface SeenHead {
 }
 
 const HOW_TO_GO_ON =
-  "the store is older than what was published or another one: fetch the missing entries from whoever has them " +
-  "(a follower, a newer copy of the state), or start a new log with a new key; submissions are still queued";
+  "the store is older than what was published or another one: stop the daemon and let `trustix recover` fetch the " +
+  "missing entries from whoever has them (a node that serves the log, a newer copy of the state), or start a new log " +
+  "with a new key; submissions are still queued";
 
 /**
  * Why nothing may be signed after `ours` (`undefined`: the store holds no head), or `undefined` when all is well.
