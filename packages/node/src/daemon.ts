@@ -90,6 +90,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const ownHeads = await watchOwnHeads({
     crypto,
     clock,
+    random: options.random,
     logs: config.publishers.map(({ info }) => info),
     remotes,
     intervalMs,
@@ -176,7 +177,7 @@ async function openLogs(
       seed: pair.seed,
       // A log in memory begins anew with every process, so a marker of the last one would stop it.
       marker: config.storage === "memory" || headMarker === undefined ? undefined : fileHeadMarker(headMarker, info.id),
-      newestElsewhere: async () => ownHeads.newest(info.id),
+      newestElsewhere: async () => ownHeads.heads(info.id),
       onFault: (error) => log.error({ log: name, err: error }, "flush failed"),
       limits: {
         flushEveryMs: flush.intervalMs,

@@ -12,8 +12,9 @@ const REMOTE = "a remote";
 
 export class HistoryGuard {
   readonly #options: PublisherOptions;
-  /** What each holder was last found with: once a past of the store, it stays one while this process lives. */
-  readonly #continued = new Map<string, LogHead>();
+  // A head that was found to be a past of the store stays one while this process lives.
+  #marked: LogHead | undefined;
+  #elsewhere: LogHead[] = [];
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -21,7 +22,7 @@ export class HistoryGuard {
 
   /** Call once the marker is written. */
   wrote(head: LogHead): void {
-    this.#continued.set(MARKER, head);
+    this.#marked = head;
   }
 
   /**
@@ -35,7 +36,8 @@ export class HistoryGuard {
       for (const seen of await this.#seenHeads()) {
         const why = await whyNotToSign(ours(), seen, stored);
         if (why !== undefined) return why;
-        this.#continued.set(seen.holder, seen.head);
+        if (seen.holder === MARKER) this.#marked = seen.head;
+        else this.#elsewhere.push(seen.head);
       }
       return undefined;
     } catch (error) {
@@ -47,22 +49,20 @@ export class HistoryGuard {
     const { marker, crypto, published, newestElsewhere } = this.#options;
     const { place } = marker ?? {};
     const marked = await marker?.read();
-    if (marked && !this.#isContinued(MARKER, marked) && !this.#isOurs(crypto, marked)) {
-      const message = `head marker ${place}: not signed by the key of log ${published.info.id}`;
-      throw new NodeError("corrupt", message);
+    const seen: SeenHead[] = [];
+    if (marked && !isOneOf(marked, [this.#marked])) {
+      if (!this.#isOurs(crypto, marked)) {
+        throw new NodeError("corrupt", `head marker ${place}: not signed by the key of log ${published.info.id}`);
+      }
+      seen.push({ head: marked, holder: MARKER, place });
     }
     // Remotes may be down: then the marker alone guards. One that answers with a head of another key proves nothing.
-    const elsewhere = await newestElsewhere?.().catch(() => undefined);
-    const seen: SeenHead[] = [];
-    if (marked && !this.#isContinued(MARKER, marked)) seen.push({ head: marked, holder: MARKER, place });
-    if (elsewhere && !this.#isContinued(REMOTE, elsewhere) && this.#isOurs(crypto, elsewhere))
-      seen.push({ head: elsewhere, holder: REMOTE });
+    const elsewhere = [(await newestElsewhere?.().catch(() => undefined)) ?? []].flat();
+    this.#elsewhere = this.#elsewhere.filter((known) => isOneOf(known, elsewhere));
+    for (const head of elsewhere) {
+      if (!isOneOf(head, this.#elsewhere) && this.#isOurs(crypto, head)) seen.push({ head, holder: REMOTE });
+    }
     return seen;
-  }
-
-  #isContinued(holder: string, head: LogHead): boolean {
-    const known = this.#continued.get(holder);
-    return known !== undefined && isSameHead(known, head);
   }
 
   #isOurs(crypto: Crypto, head: LogHead): boolean {
@@ -70,6 +70,6 @@ export class HistoryGuard {
   }
 }
 
-function isSameHead(a: LogHead, b: LogHead): boolean {
-  return equalBytes(headPreimage(a), headPreimage(b));
+function isOneOf(head: LogHead, known: readonly (LogHead | undefined)[]): boolean {
+  return known.some((one) => one !== undefined && (one === head || equalBytes(headPreimage(one), headPreimage(head))));
 }

@@ -17,10 +17,11 @@ export interface PublisherOptions {
   /** `undefined` only for a store that does not outlive the process. */
   readonly marker: HeadMarker | undefined;
   /**
-   * The newest head of this log that anybody else is known to hold. Called before every signing: it must answer from
-   * memory or in little time. What it rejects with, and heads not signed by the log's key, count as no answer.
+   * The newest head of this log that anybody else is known to hold, or of each of them: all are compared with the store.
+   * Called before every signing: it must answer from memory or in little time. What it rejects with, and heads not
+   * signed by the log's key, count as no answer.
    */
-  readonly newestElsewhere?: () => Promise<LogHead | undefined>;
+  readonly newestElsewhere?: () => Promise<LogHead | readonly LogHead[] | undefined>;
   /** Told what went wrong where nobody waits for the result: flushes by timer. */
   readonly onFault?: (error: unknown) => void;
   readonly limits?: Partial<PublisherLimits>;

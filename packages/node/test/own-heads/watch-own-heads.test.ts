@@ -1,7 +1,7 @@
 import { RpcError, type RpcTransport } from "@trustix/client";
-import { headToWire, type LogHead } from "@trustix/protocol";
-import { expect, test } from "vitest";
-import { watchOwnHeads } from "../../src/own-heads/watch-own-heads.ts";
+import { headToWire, signHead, type LogHead } from "@trustix/protocol";
+import { expect, test, vi } from "vitest";
+import { watchOwnHeads, type OwnHeads } from "../../src/own-heads/watch-own-heads.ts";
 import { HandClock } from "../publisher/test-log.ts";
 import { crypto, ReferenceLog } from "../server/reference-log.ts";
 import { SEED } from "../server/test-node.ts";
@@ -26,45 +26,84 @@ async function headOfSize(seed: Uint8Array, size: number): Promise<LogHead> {
 }
 
 const log = new ReferenceLog(SEED).info;
-const sizeOf = (head: LogHead | undefined) => head?.treeSize;
+const sizes = (watching: OwnHeads) => watching.heads(log.id).map(({ treeSize }) => treeSize);
 const down = () => Promise.reject(new RpcError("unavailable", "down", { origin: "network" }));
 
 const faults: unknown[] = [];
-function watch(clock: HandClock, remotes: readonly RpcTransport[]) {
+function watch(clock: HandClock, remotes: readonly RpcTransport[], intervalMs = 1000) {
   const onFault = (error: unknown) => void faults.push(error);
-  return watchOwnHeads({ crypto, clock, logs: [log], remotes, intervalMs: 1000, timeoutMs: 100, onFault });
+  return watchOwnHeads({ crypto, clock, random: () => 0.5, logs: [log], remotes, intervalMs, timeoutMs: 100, onFault });
 }
 
-test("the newest of the heads that remotes show is known once watching began", async () => {
+test("the head that each remote shows is known once watching began", async () => {
   const heads = [await headOfSize(SEED, 2), await headOfSize(SEED, 5), await headOfSize(SEED, 3)];
   const remotes = [...heads.map((head) => remote(async () => head)), remote(down)];
   const watching = await watch(new HandClock(), remotes);
-  expect(sizeOf(watching.newest(log.id))).toBe(5);
+  expect(sizes(watching)).toEqual([2, 5, 3]);
   await watching.close();
 });
 
 test("a head that the log's key did not sign is no news", async () => {
   const forged = await headOfSize(other, 9);
   const watching = await watch(new HandClock(), [remote(async () => forged)]);
-  expect(watching.newest(log.id)).toBeUndefined();
+  expect(sizes(watching)).toEqual([]);
   await watching.close();
 });
 
-test("each round asks again; what was known is not forgotten when a remote goes back or down", async () => {
+/** Moves time and lets the round run until it has armed the next one. */
+async function advance(clock: HandClock, ms: number): Promise<void> {
+  clock.advance(ms);
+  for (let i = 0; i < 100 && clock.pending === 0; i++) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+test("each round asks again; a remote's largest head is not forgotten when it goes back or down", async () => {
   const clock = new HandClock();
   let now: () => Promise<LogHead> = () => headOfSize(SEED, 1);
   const watching = await watch(clock, [remote(() => now())]);
   const next = async (answer: () => Promise<LogHead>) => {
     now = answer;
-    clock.advance(1000);
-    // The round is under way until it arms the next one.
-    for (let i = 0; i < 100 && clock.pending === 0; i++) await new Promise((resolve) => setTimeout(resolve, 1));
-    return sizeOf(watching.newest(log.id));
+    await advance(clock, 1000);
+    return sizes(watching);
   };
-  expect(await next(() => headOfSize(SEED, 4))).toBe(4);
-  expect(await next(() => headOfSize(SEED, 2))).toBe(4);
-  expect(await next(down)).toBe(4);
-  expect(await next(() => headOfSize(SEED, 6))).toBe(6);
+  expect(await next(() => headOfSize(SEED, 4))).toEqual([4]);
+  expect(await next(() => headOfSize(SEED, 2))).toEqual([4, 2]);
+  expect(await next(down)).toEqual([4, 2]);
+  expect(await next(() => headOfSize(SEED, 6))).toEqual([6]);
+  await watching.close();
+  expect(clock.pending).toBe(0);
+});
+
+test("a head of the same size that differs is not hidden by another remote's, nor by a larger one", async () => {
+  const [one, large] = [await headOfSize(SEED, 3), await headOfSize(SEED, 9)];
+  const other = signHead(crypto, SEED, { ...one, logRoot: new Uint8Array(32).fill(9) });
+  const watching = await watch(
+    new HandClock(),
+    [one, other, large].map((head) => remote(async () => head)),
+  );
+  expect(watching.heads(log.id)).toEqual([one, other, large]);
+  await watching.close();
+});
+
+test("a remote that is down at start is asked again soon, ever later, and not the others with it", async () => {
+  const clock = new HandClock();
+  const asked = { up: 0, down: 0 };
+  let back = false;
+  const remotes = [
+    remote(() => (asked.up++, headOfSize(SEED, 1))),
+    remote(() => (asked.down++, back ? headOfSize(SEED, 7) : down())),
+  ];
+  const HOUR = 3_600_000;
+  const watching = await watch(clock, remotes, HOUR);
+  for (const wait of [1000, 2000, 4000]) {
+    clock.advance(wait - 1);
+    const before = asked.down;
+    clock.advance(1);
+    await vi.waitFor(() => expect([asked.down, clock.pending]).toEqual([before + 1, 2]));
+  }
+  back = true;
+  clock.advance(8000);
+  await vi.waitFor(() => expect(sizes(watching)).toEqual([1, 7]));
+  expect(asked).toEqual({ up: 1, down: 5 });
   await watching.close();
   expect(clock.pending).toBe(0);
 });
@@ -89,6 +128,6 @@ test("a fault of ours is told, and the watch goes on", async () => {
   const good = await headOfSize(SEED, 3);
   const watching = await watch(new HandClock(), [remote(() => Promise.reject(bug)), remote(async () => good)]);
   expect(faults).toEqual([bug]);
-  expect(sizeOf(watching.newest(log.id))).toBe(3);
+  expect(sizes(watching)).toEqual([3]);
   await watching.close();
 });
