@@ -20,7 +20,7 @@ import { DEFAULT_TIMEOUT_MS } from "./transport.ts";
 import type { CallOptions, RpcTransport } from "./transport.ts";
 
 export interface HttpTransportOptions {
-  /** Certificates (PEM) to trust beside the system's. */
+  /** Certificates (PEM) to trust instead of the system's. */
   readonly ca?: string | undefined;
   /** User ids that a unix socket may belong to, beside root and ourselves. */
   readonly socketUids?: readonly number[] | undefined;
@@ -118,9 +118,7 @@ function connectorFor(address: RemoteAddress, options: HttpTransportOptions): bu
   const base = buildConnector({
     timeout: CONNECT_TIMEOUT_MS,
     ...(address.kind === "unix" && { socketPath: address.socket }),
-    ...(address.kind === "https" && {
-      ca: [...systemCertificates(), ...(options.ca === undefined ? [] : [options.ca])],
-    }),
+    ...(address.kind === "https" && { ca: options.ca ?? systemCertificates() }),
   });
   if (address.kind !== "unix") return base;
   const owners = { uids: options.socketUids ?? [] };
@@ -132,10 +130,13 @@ function connectorFor(address: RemoteAddress, options: HttpTransportOptions): bu
   };
 }
 
-/** Node trusts its own list unless told; people manage the system's. */
+/**
+ * Node trusts its own list unless told; people manage the system's. Where there is none, Node's, but never what the
+ * environment adds to that: whom a daemon trusts stands in its configuration.
+ */
 function systemCertificates(): string[] {
   const system = getCACertificates("system");
-  return system.length > 0 ? system : getCACertificates("default");
+  return system.length > 0 ? system : getCACertificates("bundled");
 }
 
 function header(headers: AnswerHeaders, name: string): string {

@@ -107,7 +107,13 @@ function networkError(error: Error, answerBegun: boolean): RpcError {
   });
 }
 
+const UNTRUSTED = "its certificate is signed by nobody who is trusted here (those of ca-file, or else the system's)";
+
 const WORDS: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
   ECONNREFUSED: "connection refused",
   ECONNRESET: "connection reset",
   ENOTFOUND: "no such host",
