@@ -74,7 +74,12 @@ export interface Publisher {
   flush(): Promise<LogHead>;
   refused(): Promise<RefusedClaim[]>;
   status(): PublisherStatus;
-  /** Stops timers and waits for a flush under way. */
+  /**
+   * For the end of the process: nothing is flushed any more but the batch that is being computed. Callers of `flush`
+   * whose items are not in it get `unavailable`; their items, and what is submitted from now on, wait in the queue.
+   */
+  endFlushing(): void;
+  /** Ends flushing, answers submits under way and waits for the last batch. */
   close(): Promise<void>;
 }
 

@@ -7,7 +7,15 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { toBase64 } from "@trustix/crypto";
 import { nodeCrypto, randomSeed } from "@trustix/node-crypto";
 import { LogRPC, NodeAPI, NodeExt, RPCApi } from "@trustix/proto";
-import { formatPrivateKey, keyPairOfSeed, logIdOf, parsePrivateToken, TEST, tokenHeader } from "@trustix/protocol";
+import {
+  formatPrivateKey,
+  keyPairOfSeed,
+  logIdOf,
+  parseLogId,
+  parsePrivateToken,
+  TEST,
+  tokenHeader,
+} from "@trustix/protocol";
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
 import { loadConfig, NodeError, startDaemon, type Daemon } from "../src/index.ts";
@@ -287,3 +295,35 @@ test("by default a daemon listens on its socket alone, which others cannot open"
     expect(Date.now() - started).toBeLessThan(2000);
   });
 });
+
+test("a daemon with a great backlog ends in time; what waits is published after its next start", async () => {
+  await inFolder(async (root) => {
+    const one = await party(root, "one");
+    const toml = `${publisherToml(one)}items = 1000000\n`;
+    const { daemon } = await start(one.folder, toml);
+    const publisher = daemon.publishers.get(parseLogId(one.logId))!;
+    const count = 200_000;
+    for (let from = 0; from < count; from += 10_000) {
+      const keys = Array.from({ length: 10_000 }, (_, i) => Buffer.from(`key-${from + i}`));
+      await publisher.submit(keys.map((key) => ({ key, value: key })));
+    }
+    const flushed = publisher.flush().then(
+      () => "done",
+      (error: unknown) => (error as NodeError).code,
+    );
+    // In the middle of the first batch.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const asked = Date.now();
+    await daemon.close();
+    expect(Date.now() - asked).toBeLessThan(4000);
+    expect(await flushed).toBe("unavailable");
+    const again = await start(one.folder, toml);
+    const log = again.daemon.publishers.get(parseLogId(one.logId))!;
+    const { waiting } = log.status();
+    expect(waiting).toBeGreaterThan(count / 2);
+    await expect((await clientsOf(one.folder)).node.status({})).resolves.toMatchObject({
+      Published: [{ Head: { TreeSize: BigInt(count - waiting) } }],
+    });
+    await again.daemon.close();
+  });
+}, 120_000);

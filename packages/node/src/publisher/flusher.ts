@@ -46,7 +46,7 @@ export class Flusher {
   /** The newest durable head that is not shown yet. */
   #toShow: { readonly work: Work; readonly stored: StoredHead } | undefined;
   #showing: Promise<void> | undefined;
-  #closed = false;
+  #ending = false;
   #stopped: string | undefined;
   #lastFlush: number | undefined;
 
@@ -88,9 +88,14 @@ export class Flusher {
     });
   }
 
+  /** Flushes under way and to come end after the batch that is being computed: the queue keeps the rest. */
+  end(): void {
+    this.#ending = true;
+  }
+
   /** Resolves when nothing is under way any more; call `flushUpTo` no more. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.end();
     await this.#line;
     await this.#showing?.catch(() => {});
     await this.#warming;
@@ -121,7 +126,7 @@ export class Flusher {
       if (this.#stopped === undefined) await this.#mark(work.last);
       this.#show(work, work.last);
     }
-    this.#warming = warmMap(work.trees.map, store, () => !this.#closed && this.state.peek === work);
+    this.#warming = warmMap(work.trees.map, store, () => !this.#ending && this.state.peek === work);
     return work;
   }
 
@@ -131,6 +136,7 @@ export class Flusher {
       for (;;) {
         const work = await this.state.ready();
         if (work.waiting.hasUntaken(seq)) {
+          if (this.#ending) throw this.#endedError();
           await this.#checkMaySign(work);
           if (!this.state.isCurrent(work)) continue;
           const planned = await this.#plan(work, seq);
@@ -149,6 +155,11 @@ export class Flusher {
     } finally {
       await committing;
     }
+  }
+
+  #endedError(): NodeError {
+    const what = `log ${this.#options.published.info.id}: the node ends`;
+    return new NodeError("unavailable", `${what}, what still waits is published after its next start`);
   }
 
   async #checkMaySign(work: Work): Promise<void> {

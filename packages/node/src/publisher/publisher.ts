@@ -46,6 +46,7 @@ class LogPublisher implements RecoverablePublisher {
   #timer: { cancel(): void } | undefined;
   /** In a row, of flushes by timer. */
   #failures = 0;
+  #ending = false;
   #closed = false;
 
   constructor(options: PublisherOptions) {
@@ -88,10 +89,16 @@ class LogPublisher implements RecoverablePublisher {
     return { waiting: work?.waiting.items ?? 0, refused: work?.refused ?? 0, stopped, lastFlush };
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
+  endFlushing(): void {
+    this.#ending = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#flusher.end();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.endFlushing();
     await this.#intake.settled();
     await this.#flusher.close();
   }
@@ -113,7 +120,7 @@ class LogPublisher implements RecoverablePublisher {
   #schedule(): void {
     const { flushEveryMs, flushAtItems } = this.#limits;
     const waiting = this.#flusher.state.peek?.waiting;
-    if (this.#closed || waiting?.items === 0 || this.#flushing > 0) return;
+    if (this.#ending || waiting?.items === 0 || this.#flushing > 0) return;
     if (waiting && waiting.items >= flushAtItems && this.#failures === 0) return this.#flushInBackground(waiting.last);
     if (flushEveryMs === 0 || this.#timer) return;
     const wait = Math.min(flushEveryMs * 2 ** this.#failures, Math.max(MAX_BACKOFF_MS, flushEveryMs));
@@ -129,6 +136,7 @@ class LogPublisher implements RecoverablePublisher {
         this.#failures = 0;
       },
       (error: unknown) => {
+        if (this.#ending) return;
         this.#failures++;
         this.#options.onFault?.(error);
       },

@@ -198,3 +198,25 @@ test("two logs in one store do not meet", async () => {
   expect((await one.publisher.flush()).treeSize).toBe(1);
   expect((await two.publisher.flush()).treeSize).toBe(2);
 });
+
+test("closing ends a flush after the batch under way; what waits is published by the next start", async () => {
+  const store = openMemoryStore();
+  const limits = { maxFlushItems: 100, flushAtItems: 2000 };
+  const faults: unknown[] = [];
+  const log = await openTestLog(store, { limits, onFault: (error) => faults.push(error) });
+  for (let i = 0; i < 20; i++) await log.publisher.submit(items(i * 100, 100));
+  const flushes = [log.publisher.flush(), log.publisher.flush()].map((flush) =>
+    expect(flush).rejects.toMatchObject({ code: "unavailable" }),
+  );
+  log.publisher.endFlushing();
+  // Told to end, it still takes what comes until it is closed.
+  await log.publisher.submit(items(2000, 10));
+  await log.publisher.close();
+  await Promise.all(flushes);
+  expect(faults).toEqual([]);
+  const next = await openTestLog(store, { limits: { maxFlushItems: 100 } });
+  const { waiting } = next.publisher.status();
+  expect(waiting).toBeGreaterThanOrEqual(1500);
+  expect((await next.reader.head()).treeSize).toBe(2010 - waiting);
+  expect((await next.publisher.flush()).treeSize).toBe(2010);
+});

@@ -187,6 +187,8 @@ export class ReferenceLog implements LogReader, Publisher {
     return { waiting: this.#queue.length, refused: this.#refused.length, stopped: undefined, lastFlush: undefined };
   }
 
+  endFlushing(): void {}
+
   async close(): Promise<void> {}
 
   async consistencyProof(first: number, second: number): Promise<Hash[]> {
