@@ -86,6 +86,13 @@ function isSriSha256(text: string): boolean {
 }
 
 function wrong(field: string, came: unknown, wanted: string): ProtocolError {
-  const what = typeof came === "string" ? shown(came) : came === undefined ? "nothing" : shown(JSON.stringify(came));
-  return new ProtocolError("malformed", `nix value: ${field}: ${what} came, ${wanted} wanted`);
+  return new ProtocolError("malformed", `nix value: ${field}: ${described(came)} came, ${wanted} wanted`);
+}
+
+/** Lists and objects are not printed: one of a mebibyte can be nested more deeply than printing can follow. */
+function described(came: unknown): string {
+  if (came === undefined) return "nothing";
+  if (typeof came === "string") return shown(came);
+  if (typeof came !== "object" || came === null) return String(came);
+  return Array.isArray(came) ? `a list of ${came.length}` : "an object";
 }
