@@ -1,5 +1,6 @@
 /** fast-check arbitraries of this package's types, for its own tests and for those of packages above. */
 import fc from "fast-check";
+import type { MapProof } from "@trustix/merkle";
 import { nodeCrypto } from "@trustix/node-crypto";
 import {
   keyPairOfSeed,
@@ -55,6 +56,14 @@ export const logLeaf: fc.Arbitrary<LogLeaf> = fc.oneof(
     .map(({ key, valueDigest }) => ({ key, valueDigest, leafDigest: logLeafDigest(crypto, key, valueDigest) })),
   hash.map((leafDigest) => ({ key: undefined, valueDigest: undefined, leafDigest })),
 );
+
+/** Bounded as a map proof must be, and nothing more. */
+export const mapProof: fc.Arbitrary<MapProof> = fc.record({
+  sideNodes: fc.array(hash, { maxLength: 5 }),
+  nonMembershipLeafData: fc.option(fc.uint8Array({ maxLength: 70 }), { nil: undefined }),
+  bitMask: fc.uint8Array({ maxLength: 32 }),
+  numSideNodes: fc.nat(256),
+});
 
 export const storePath: fc.Arbitrary<string> = fc
   .record({
