@@ -311,16 +311,16 @@ test("a daemon with a great backlog ends in time; what waits is published after 
       () => "done",
       (error: unknown) => (error as NodeError).code,
     );
-    // In the middle of the first batch.
+    // Within the first batch: it is finished, and so is the one that is computed meanwhile.
     await new Promise((resolve) => setTimeout(resolve, 200));
     const asked = Date.now();
     await daemon.close();
-    expect(Date.now() - asked).toBeLessThan(4000);
+    expect(Date.now() - asked).toBeLessThan(4500);
     expect(await flushed).toBe("unavailable");
     const again = await start(one.folder, toml);
     const log = again.daemon.publishers.get(parseLogId(one.logId))!;
     const { waiting } = log.status();
-    expect(waiting).toBeGreaterThan(count / 2);
+    expect(waiting).toBeGreaterThan(count / 4);
     await expect((await clientsOf(one.folder)).node.status({})).resolves.toMatchObject({
       Published: [{ Head: { TreeSize: BigInt(count - waiting) } }],
     });
