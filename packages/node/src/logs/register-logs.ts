@@ -2,7 +2,7 @@
  * Which logs a store holds. Each log of the node has a short serial in its keys, given once and never again to another
  * log; a log that left the configuration keeps its serial and its records.
  */
-import { equalBytes, fromHex, utf8, utf8Text } from "@trustix/crypto";
+import { equalBytes, fromHex, utf8 } from "@trustix/crypto";
 import type { LogId, LogInfo } from "@trustix/protocol";
 import type { Change, Store } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
@@ -50,7 +50,8 @@ function decodeNode(bytes: Uint8Array): number {
   return nextSerial;
 }
 
-function encodeLog(serial: number, info: LogInfo): Uint8Array {
+/** A log's record. */
+export function encodeLog(serial: number, info: LogInfo): Uint8Array {
   const protocol = utf8(info.protocol.id);
   return new RecordWriter(1 + 2 + 32 + 1 + protocol.length)
     .u8(RECORD_VERSION)
@@ -70,7 +71,7 @@ export function serialOf(bytes: Uint8Array, key: Uint8Array, info: LogInfo): num
   const protocol = record.bytes(record.u8());
   record.end();
   // The id commits to both, so this is damage and not another log.
-  if (!equalBytes(publicKey, info.publicKey) || utf8Text(protocol) !== info.protocol.id)
+  if (!equalBytes(publicKey, info.publicKey) || !equalBytes(protocol, utf8(info.protocol.id)))
     throw record.corrupt("names another key or protocol than its id");
   return serial;
 }
