@@ -6,10 +6,11 @@
  * head's batch is durable and before the head is served: it may be older than the store, never newer, unless the
  * store went back.
  */
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { fromHex, toHex } from "@trustix/crypto";
+import { fromHex, toHex, utf8, utf8Text } from "@trustix/crypto";
 import type { LogHead, LogId } from "@trustix/protocol";
+import { nodeFiles } from "../config/node-files.ts";
 import { NodeError } from "../errors.ts";
 
 export interface HeadMarker {
@@ -30,25 +31,25 @@ export function fileHeadMarker(folder: string, logId: LogId): HeadMarker {
   return {
     place,
     async read() {
-      let text: string;
+      let bytes: Uint8Array;
       try {
-        text = await readFile(place, "utf8");
+        bytes = await nodeFiles.readFile(place, MAX_MARKER_BYTES);
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
         throw new NodeError("storage", `head marker ${place}: ${(cause as Error).message}`, { cause });
       }
-      return parseMarker(text, logId, place);
+      return parseMarker(bytes, logId, place);
     },
     write(head) {
       // One after the other: they share the file beside.
-      const written = last.then(() => replaceFile(folder, place, formatMarker(logId, head)));
+      const written = last.then(() => replaceFile(folder, place, markerBytes(logId, head)));
       last = written.catch(() => {});
       return written;
     },
   };
 }
 
-async function replaceFile(folder: string, place: string, content: string): Promise<void> {
+async function replaceFile(folder: string, place: string, content: Uint8Array): Promise<void> {
   try {
     await writeBeside(folder, `${place}.new`, content);
     await rename(`${place}.new`, place);
@@ -63,7 +64,7 @@ async function replaceFile(folder: string, place: string, content: string): Prom
   }
 }
 
-async function writeBeside(folder: string, next: string, content: string): Promise<void> {
+async function writeBeside(folder: string, next: string, content: Uint8Array): Promise<void> {
   let file;
   try {
     file = await open(next, "w", 0o600);
@@ -80,7 +81,8 @@ async function writeBeside(folder: string, next: string, content: string): Promi
   }
 }
 
-function formatMarker(logId: LogId, head: LogHead): string {
+/** The content of a marker: JSON with hashes in hex, for people too. */
+export function markerBytes(logId: LogId, head: LogHead): Uint8Array {
   const fields = {
     logId,
     treeSize: head.treeSize,
@@ -90,29 +92,32 @@ function formatMarker(logId: LogId, head: LogHead): string {
     mhRoot: toHex(head.mhRoot),
     signature: toHex(head.signature),
   };
-  return `${JSON.stringify(fields, undefined, 2)}\n`;
+  return utf8(`${JSON.stringify(fields, undefined, 2)}\n`);
 }
 
-function parseMarker(text: string, logId: LogId, place: string): LogHead {
+/** The head in a marker of log `logId`; `place` is for messages. Throws `corrupt`. */
+export function parseMarker(content: Uint8Array, logId: LogId, place: string): LogHead {
   const wrong = (why: string, cause?: unknown): NodeError =>
     new NodeError("corrupt", `head marker ${place}: ${why}`, {
       cause,
       hint: "put it back from a copy; without one, remove it only if no follower has a newer head than this store",
     });
-  if (text.length > MAX_MARKER_BYTES) throw wrong(`${text.length} bytes came, at most ${MAX_MARKER_BYTES} wanted`);
+  if (content.length > MAX_MARKER_BYTES) throw wrong(`more than ${MAX_MARKER_BYTES} bytes came`);
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(utf8Text(content));
   } catch (cause) {
-    throw wrong("not JSON", cause);
+    throw wrong("not JSON in UTF-8", cause);
   }
   if (typeof parsed !== "object" || parsed === null) throw wrong("not a JSON object");
   const fields = parsed as Record<string, unknown>;
-  if (fields["logId"] !== logId) throw wrong(`it is of log ${JSON.stringify(fields["logId"])}, not of ${logId}`);
+  const of = fields["logId"];
+  if (typeof of !== "string") throw wrong(`logId is not a text, ${logId} was wanted`);
+  if (of !== logId) throw wrong(`it is of log ${JSON.stringify(of.slice(0, 80))}, not of ${logId}`);
   const size = (name: string): number => {
     const value = fields[name];
     if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong(`${name} is not a size`);
-    return value as number;
+    return (value as number) + 0; // JSON has a minus zero
   };
   const bytes = (name: string, length: number): Uint8Array => {
     const value = fields[name];
