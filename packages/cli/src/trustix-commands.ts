@@ -139,7 +139,9 @@ const COMMANDS: readonly CommandSpec[] = [
   {
     name: "refused",
     summary: "list second values that the write rule turned away",
-    details: "A key is written once. A second value for it means that a build did not reproduce.",
+    details:
+      "A key is written once. A second value for it means that a build did not reproduce. In the order of the keys'\n" +
+      "hashes: all second values of a key are together.",
     flags: [JSON_FLAG],
     examples: ["trustix refused --log-id 5fea3cb4"],
     load: () => import("./commands/refused.ts"),

@@ -130,17 +130,16 @@ on(RPCApi.method.decide, ({ Key }) => {
     Votes: votes,
   };
 });
-on(NodeExt.method.refused, () => ({
-  Claims: [
-    {
-      Key: CLAIM.key,
-      Value: utf8("\u001b[31mother"),
-      Standing: DIGEST,
-      Time: NOW,
-      FoundAt: RefusedClaim_Places.SUBMIT,
-    },
-  ],
-}));
+/** Two pages of one claim each. */
+on(NodeExt.method.refused, ({ After }) => {
+  const claim = { Key: CLAIM.key, Standing: DIGEST, Time: NOW };
+  return After.length === 0
+    ? {
+        Claims: [{ ...claim, Value: utf8("\u001b[31mother"), FoundAt: RefusedClaim_Places.SUBMIT }],
+        Next: new Uint8Array(64).fill(1),
+      }
+    : { Claims: [{ ...claim, Value: utf8("third"), FoundAt: RefusedClaim_Places.FLUSH }] };
+});
 /** What a test may change. */
 export const fakeState = { generation: "start 0" };
 

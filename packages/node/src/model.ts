@@ -57,6 +57,13 @@ export interface RefusedClaim {
   readonly foundAt: "submit" | "flush";
 }
 
+export interface RefusedPage {
+  /** In the order of their keys' hashes: those of one key are together. */
+  readonly claims: readonly RefusedClaim[];
+  /** Where the next page begins; `undefined` when this is the last. */
+  readonly next: Uint8Array | undefined;
+}
+
 export interface PublisherStatus {
   readonly waiting: number;
   readonly refused: number;
@@ -72,7 +79,8 @@ export interface Publisher {
   submit(items: readonly SubmitItem[]): Promise<{ readonly refused: readonly Uint8Array[] }>;
   /** Everything accepted before the call is under a signed durable head when it resolves. Adds nothing: signs nothing. */
   flush(): Promise<LogHead>;
-  refused(): Promise<RefusedClaim[]>;
+  /** The refused claims after a page's `next`, or the first. Throws `invalid_argument` for another place. */
+  refused(after?: Uint8Array): Promise<RefusedPage>;
   status(): PublisherStatus;
   /**
    * For the end of the process: nothing is flushed any more but the batch that is being computed. Callers of `flush`

@@ -90,6 +90,12 @@ export class LogKeys {
     return joined(joined(this.#prefix("x"), path), digest);
   }
 
+  /** What comes after the claim of this path and digest, which need not be there. */
+  refusedAfter(pathAndDigest: Uint8Array): KeyRange {
+    const { from, to } = this.allRefused();
+    return { from: joined(joined(from, pathAndDigest), Uint8Array.of(0)), to };
+  }
+
   allRefused(): KeyRange {
     return rangeOf(this.#prefix("x"));
   }

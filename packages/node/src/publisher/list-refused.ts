@@ -1,21 +1,31 @@
 /** The refused claims of a log, for the operator's eyes. */
 import type { Reads } from "@trustix/storage";
 import type { LogKeys } from "../logs/keys.ts";
-import type { RefusedClaim } from "../model.ts";
+import { NodeError } from "../errors.ts";
+import type { RefusedClaim, RefusedPage } from "../model.ts";
 import { decodeRefused } from "./refused-record.ts";
 
-const MAX_CLAIMS = 10_000;
-const MAX_BYTES = 64 << 20;
+const PAGE_CLAIMS = 1000;
+const PAGE_BYTES = 1 << 20;
+/** A place is the end of a record's key: the hash of the claim's key, the digest of its value. */
+const PLACE_BYTES = 64;
 
-/** Oldest first; at most 10 000 claims or 64 MiB, whichever is less. Throws `corrupt`. */
-export async function listRefused(reads: Reads, keys: LogKeys): Promise<RefusedClaim[]> {
+/**
+ * The claims after the place `after`, in the order of their keys' hashes: 1000 or 1 MiB of them, but always one if there
+ * is any. Throws `corrupt`, and `invalid_argument` for a place that no page ended with.
+ */
+export async function listRefused(reads: Reads, keys: LogKeys, after?: Uint8Array): Promise<RefusedPage> {
+  if (after !== undefined && after.length !== PLACE_BYTES)
+    throw new NodeError("invalid_argument", `a place of ${after.length} bytes came, ${PLACE_BYTES} wanted`);
+  const { from, to } = after === undefined ? keys.allRefused() : keys.refusedAfter(after);
   const claims: RefusedClaim[] = [];
   let bytes = 0;
-  const { from, to } = keys.allRefused();
-  for await (const [key, value] of reads.range(from, to, { limit: MAX_CLAIMS })) {
+  let last = after;
+  for await (const [key, value] of reads.range(from, to, { limit: PAGE_CLAIMS + 1 })) {
     bytes += value.length;
-    if (bytes > MAX_BYTES) break;
+    if (claims.length === PAGE_CLAIMS || (claims.length > 0 && bytes > PAGE_BYTES)) return { claims, next: last };
     claims.push(decodeRefused(value, key));
+    last = key.slice(key.length - PLACE_BYTES);
   }
-  return claims.sort((a, b) => a.time - b.time);
+  return { claims, next: undefined };
 }

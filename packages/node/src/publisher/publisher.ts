@@ -8,7 +8,7 @@
 import type { LogHead, LogInfo } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import { nodeErrorOf } from "../logs/explain-failure.ts";
-import type { Publisher, PublisherStatus, RefusedClaim, SubmitItem } from "../model.ts";
+import type { Publisher, PublisherStatus, RefusedPage, SubmitItem } from "../model.ts";
 import { Flusher } from "./flusher.ts";
 import { Intake, type Submitted } from "./intake.ts";
 import { listRefused } from "./list-refused.ts";
@@ -78,9 +78,12 @@ class LogPublisher implements RecoverablePublisher {
     return this.#explained("recovery", this.#flusher.recoverFrom(source));
   }
 
-  async refused(): Promise<RefusedClaim[]> {
+  async refused(after?: Uint8Array): Promise<RefusedPage> {
     this.#checkOpen();
-    return this.#explained("listing refused claims", listRefused(this.#options.store, this.#options.published.keys));
+    return this.#explained(
+      "listing refused claims",
+      listRefused(this.#options.store, this.#options.published.keys, after),
+    );
   }
 
   status(): PublisherStatus {

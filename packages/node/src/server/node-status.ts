@@ -3,12 +3,12 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   RefusedClaim_Places,
   RemoteStatus_States,
-  type RefusedClaimSchema,
+  type RefusedResponseSchema,
   type StatusResponseSchema,
 } from "@trustix/proto";
 import { headToWire, logToWire, type LogHead } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { FollowedLog, LogReader, Reachability, RefusedClaim } from "../model.ts";
+import type { FollowedLog, LogReader, Reachability, RefusedClaim, RefusedPage } from "../model.ts";
 import type { PublishedLog, ServerParts } from "./parts.ts";
 
 const STATES: Record<Reachability["state"], RemoteStatus_States> = {
@@ -68,12 +68,16 @@ function followedStatus(log: FollowedLog) {
   };
 }
 
-export function refusedClaims(claims: readonly RefusedClaim[]): MessageInitShape<typeof RefusedClaimSchema>[] {
-  return claims.map(({ key, value, standing, time, foundAt }) => ({
+export function refusedPage({ claims, next }: RefusedPage): MessageInitShape<typeof RefusedResponseSchema> {
+  return { Claims: claims.map(refusedClaim), ...(next !== undefined && { Next: next }) };
+}
+
+function refusedClaim({ key, value, standing, time, foundAt }: RefusedClaim) {
+  return {
     Key: key,
     Value: value,
     Standing: standing,
     Time: BigInt(time),
     FoundAt: foundAt === "submit" ? RefusedClaim_Places.SUBMIT : RefusedClaim_Places.FLUSH,
-  }));
+  };
 }

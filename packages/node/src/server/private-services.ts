@@ -2,12 +2,13 @@
  * What only the node's own user may ask: `RPCApi`, `LogRPC`, `NodeExt`. Reads need no token where these are served;
  * Submit and Flush always do.
  */
+import { isFieldSet } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { LogRPC, NodeExt, RPCApi, SubmitResponse_Status, UndecidedSchema } from "@trustix/proto";
+import { LogRPC, NodeExt, RefusedRequestSchema, RPCApi, SubmitResponse_Status, UndecidedSchema } from "@trustix/proto";
 import { headToWire, logToWire, parseLogId, undecidedToWire, voteToWire } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { DecideReport } from "../model.ts";
-import { nodeStatus, refusedClaims } from "./node-status.ts";
+import { nodeStatus, refusedPage } from "./node-status.ts";
 import type { ServerParts } from "./parts.ts";
 import { ofProtocols, publishedValue } from "./public-services.ts";
 import { readLeaves } from "./read-leaves.ts";
@@ -54,9 +55,10 @@ export function privateRoutes(parts: ServerParts): Route[] {
       return {};
     }),
     readRoute("private", NodeExt.method.status, () => nodeStatus(parts)),
-    readRoute("private", NodeExt.method.refused, async ({ LogID }) => ({
-      Claims: refusedClaims(await publishedLog(parts, LogID).publisher.refused()),
-    })),
+    readRoute("private", NodeExt.method.refused, async (request) => {
+      const after = isFieldSet(request, RefusedRequestSchema.field.After) ? request.After : undefined;
+      return refusedPage(await publishedLog(parts, request.LogID).publisher.refused(after));
+    }),
     readRoute("private", NodeExt.method.pathByHashPart, async ({ HashPart }) => ({
       Paths: await pathsByHashPart(parts, HashPart),
     })),

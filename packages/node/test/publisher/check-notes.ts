@@ -33,7 +33,7 @@ export async function expectNothingLost(store: Store, log: TestLog, notes: Notes
   for (const [key, value] of notes.acknowledged) expect(kept.get(key), `acknowledged key ${key}`).toBe(value);
   const head = await log.reader.head();
   for (const seen of notes.heads) expect(head.treeSize).toBeGreaterThanOrEqual(seen.treeSize);
-  const refused = await log.publisher.refused();
+  const { claims: refused } = await log.publisher.refused();
   const listed = new Set(
     refused.map(({ key, value }) => `${Buffer.from(key).toString()}=${Buffer.from(value).toString()}`),
   );

@@ -76,7 +76,7 @@ test.each([
   expect((await reader.entries(0, 1)).map(({ valueDigest }) => valueDigest)).toEqual(
     ["first", "x"].map((value) => crypto.sha256(Buffer.from(value))),
   );
-  const kept = await publisher.refused();
+  const { claims: kept } = await publisher.refused();
   const shown = kept.map((claim) => `${Buffer.from(claim.key)}=${Buffer.from(claim.value)} ${claim.foundAt}`);
   expect(shown.sort()).toEqual(["a=second submit", "a=third submit", "b=y submit"]);
   for (const claim of kept) {
@@ -112,7 +112,7 @@ test.each([{ how: "in one flush" }, { how: "in flushes of one record", maxFlushI
     const two = await openTestLog(store, { limits: { maxFlushItems } });
     expect(two.publisher.status().waiting).toBe(5);
     expect((await two.publisher.flush()).treeSize).toBe(3);
-    const kept = await two.publisher.refused();
+    const { claims: kept } = await two.publisher.refused();
     expect(
       kept.map((claim) => `${Buffer.from(claim.key)}=${Buffer.from(claim.value)} ${claim.foundAt}`).sort(),
     ).toEqual(["k=2 flush", "new=2 flush"]);

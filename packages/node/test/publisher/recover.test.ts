@@ -63,7 +63,7 @@ test.each([{ from: "a backup" }, { from: "nothing" }])(
     expect(await log.reader.head()).toEqual(newest);
     await expectSound(store);
     expect(await log.publisher.flush()).toMatchObject({ treeSize: 401, mhTreeSize: 6 });
-    expect((await log.publisher.refused()).map(({ key }) => Buffer.from(key).toString())).toEqual(["key-251"]);
+    expect((await log.publisher.refused()).claims.map(({ key }) => Buffer.from(key).toString())).toEqual(["key-251"]);
     await expectSound(store);
   },
 );
@@ -121,7 +121,7 @@ test("what is submitted while a recovery is under way is neither lost nor double
     await log.publisher.submit([item(`key-${200 + i}`, `value-${200 + i}`), item(`f-${i}`, "1")]);
   expect(await recovered).toEqual(newest);
   expect(await log.publisher.flush()).toMatchObject({ treeSize: 421 });
-  expect((await log.publisher.refused()).map(({ key }) => Buffer.from(key).toString())).toEqual(["key-301"]);
+  expect((await log.publisher.refused()).claims.map(({ key }) => Buffer.from(key).toString())).toEqual(["key-301"]);
   await expectSound(backup);
 });
 

@@ -19,7 +19,7 @@ import {
   type Protocol,
 } from "@trustix/protocol";
 import { NodeError } from "../../src/errors.ts";
-import type { LogReader, MapValue, Publisher, RefusedClaim, SubmitItem } from "../../src/model.ts";
+import type { LogReader, MapValue, Publisher, RefusedClaim, RefusedPage, SubmitItem } from "../../src/model.ts";
 
 export const crypto = nodeCrypto();
 const H = (...parts: Uint8Array[]) => crypto.sha256(concatBytes(...parts));
@@ -179,8 +179,8 @@ export class ReferenceLog implements LogReader, Publisher {
     return this.#heads.at(-1)!;
   }
 
-  async refused(): Promise<RefusedClaim[]> {
-    return [...this.#refused];
+  async refused(): Promise<RefusedPage> {
+    return { claims: [...this.#refused], next: undefined };
   }
 
   status() {

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Log, LogHeadRequestSchema } from "../../trustix_api/v1/api_pb.js";
+import type { Log } from "../../trustix_api/v1/api_pb.js";
 import type { LogHead } from "../../trustix_schema/v1/schema_pb.js";
 
 /**
@@ -283,13 +283,45 @@ export enum RemoteStatus_States {
 export declare const RemoteStatus_StatesSchema: GenEnum<RemoteStatus_States>;
 
 /**
+ * @generated from message trustix_ext.v1.RefusedRequest
+ */
+export declare type RefusedRequest = Message<"trustix_ext.v1.RefusedRequest"> & {
+  /**
+   * @generated from field: optional string LogID = 1;
+   */
+  LogID: string;
+
+  /**
+   * Next of the page before; absent for the first.
+   *
+   * @generated from field: optional bytes After = 2;
+   */
+  After: Uint8Array;
+};
+
+/**
+ * Describes the message trustix_ext.v1.RefusedRequest.
+ * Use `create(RefusedRequestSchema)` to create a new message.
+ */
+export declare const RefusedRequestSchema: GenMessage<RefusedRequest>;
+
+/**
  * @generated from message trustix_ext.v1.RefusedResponse
  */
 export declare type RefusedResponse = Message<"trustix_ext.v1.RefusedResponse"> & {
   /**
+   * In the order of their keys' hashes: those of one key are together.
+   *
    * @generated from field: repeated trustix_ext.v1.RefusedClaim Claims = 1;
    */
   Claims: RefusedClaim[];
+
+  /**
+   * Where the next page begins; absent when this is the last.
+   *
+   * @generated from field: optional bytes Next = 2;
+   */
+  Next: Uint8Array;
 };
 
 /**
@@ -427,13 +459,13 @@ export declare const NodeExt: GenService<{
     output: typeof StatusResponseSchema;
   },
   /**
-   * The second values that the write rule refused.
+   * The second values that the write rule refused, page by page.
    *
    * @generated from rpc trustix_ext.v1.NodeExt.Refused
    */
   refused: {
     methodKind: "unary";
-    input: typeof LogHeadRequestSchema;
+    input: typeof RefusedRequestSchema;
     output: typeof RefusedResponseSchema;
   },
   /**
