@@ -1,6 +1,6 @@
 /** The three trees of a log in memory, as of its last durable head: what the writer appends to. */
 import type { Crypto } from "@trustix/crypto";
-import { BUNDLE_ENTRIES, LogTree, SparseMap } from "@trustix/merkle";
+import { BUNDLE_ENTRIES, LogTree, SparseMap, type SparseMapOptions } from "@trustix/merkle";
 import type { Reads } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
 import { type StoredHead, readLastHead } from "./head-record.ts";
@@ -22,12 +22,17 @@ export interface LoadedLog {
 }
 
 /** Reads the right edges of the trees at the last durable head. Throws `corrupt`. */
-export async function loadLog(reads: Reads, crypto: Crypto, keys: LogKeys): Promise<LoadedLog> {
+export async function loadLog(
+  reads: Reads,
+  crypto: Crypto,
+  keys: LogKeys,
+  options?: SparseMapOptions,
+): Promise<LoadedLog> {
   const last = await readLastHead(reads, keys);
   const size = last?.head.treeSize ?? 0;
   const log = await resolveNeeds(LogTree.open(crypto, keys.logTiles, size), reads);
   const mapHeads = await resolveNeeds(LogTree.open(crypto, keys.mapHeadTiles, last?.head.mhTreeSize ?? 0), reads);
-  const map = await resolveNeeds(SparseMap.open(crypto, keys.map, last?.map), reads);
+  const map = await resolveNeeds(SparseMap.open(crypto, keys.map, last?.map, options), reads);
   const lastBundle = size % BUNDLE_ENTRIES === 0 ? undefined : await readBundle(reads, keys, size);
   return { last, trees: { log, mapHeads, map, lastBundle } };
 }

@@ -109,8 +109,8 @@ export class Flusher {
 
   /** The start, and what follows a rejected write: see working-state.ts. */
   async #load(): Promise<Work> {
-    const { store, crypto, published } = this.#options;
-    const work = await loadWork(store, crypto, published.keys);
+    const { store, crypto, published, map } = this.#options;
+    const work = await loadWork(store, crypto, published.keys, map);
     this.#guard = new HistoryGuard(this.#options);
     this.#stopped = await this.#guard.whyStopped(() => work.last?.head);
     if (!work.last && this.#stopped === undefined) {

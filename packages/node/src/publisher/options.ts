@@ -1,5 +1,6 @@
 /** What a publisher is built from, and its limits with their defaults. */
 import type { Crypto } from "@trustix/crypto";
+import type { SparseMapOptions } from "@trustix/merkle";
 import type { LogHead } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import type { PublishedLog } from "../logs/published-log.ts";
@@ -25,6 +26,8 @@ export interface PublisherOptions {
   /** Told what went wrong where nobody waits for the result: flushes by timer. */
   readonly onFault?: (error: unknown) => void;
   readonly limits?: Partial<PublisherLimits>;
+  /** Memory and shape of the map, unless its own defaults will do. */
+  readonly map?: SparseMapOptions;
 }
 
 export interface PublisherLimits {

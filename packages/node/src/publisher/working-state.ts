@@ -4,6 +4,7 @@
  * The next user loads it afresh. So recovery is the start-up, and there is no second way.
  */
 import type { Crypto } from "@trustix/crypto";
+import type { SparseMapOptions } from "@trustix/merkle";
 import type { Change, Store } from "@trustix/storage";
 import { type StoredHead, readOldestHead } from "../logs/head-record.ts";
 import type { LogKeys } from "../logs/keys.ts";
@@ -26,8 +27,8 @@ export interface Work {
 }
 
 /** Reads what is durable. Memory is bounded by what the publisher admits as waiting. Throws `corrupt`. */
-export async function loadWork(store: Store, crypto: Crypto, keys: LogKeys): Promise<Work> {
-  const { last, trees } = await loadLog(store, crypto, keys);
+export async function loadWork(store: Store, crypto: Crypto, keys: LogKeys, map?: SparseMapOptions): Promise<Work> {
+  const { last, trees } = await loadLog(store, crypto, keys, map);
   const [stored] = await store.getMany([keys.queuePosition]);
   let nextSeq = stored ? decodeQueuePosition(stored, keys.queuePosition) : 0;
   const waiting = new WaitingItems();

@@ -9,6 +9,8 @@ import { type Store, openMemoryStore } from "@trustix/storage";
 import { type FaultKind, faultyStore } from "@trustix/storage/faulty";
 import { expect, test } from "vitest";
 import { fromHex } from "@trustix/crypto";
+import { decodeHead } from "../../src/logs/head-record.ts";
+import { registerLogs } from "../../src/logs/register-logs.ts";
 import { logRecordKey } from "../../src/logs/keys.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { resolveNeeds } from "../../src/logs/resolve-needs.ts";
@@ -77,14 +79,22 @@ async function expectContinues(disk: Store, log: TestLog, notes: Notes): Promise
   }
 }
 
+/** Old heads are retired as soon as they may be, and the map's border moves as it does in a log a thousand times larger. */
+const PRUNING: TestLogOptions = { limits: { retainHeads: 2, retainMs: 0 }, map: { leavesPerSubtree: 8 } };
+
 test.each([
-  { kind: "fails", maxFlushItems: 1000 },
-  { kind: "fails after persisting", maxFlushItems: 1000 },
-  { kind: "fails", maxFlushItems: 1 },
-  { kind: "fails after persisting", maxFlushItems: 1 },
+  { kind: "fails", maxFlushItems: 1000, kept: "all" },
+  { kind: "fails after persisting", maxFlushItems: 1000, kept: "all" },
+  { kind: "fails", maxFlushItems: 1, kept: "all" },
+  { kind: "fails after persisting", maxFlushItems: 1, kept: "all" },
+  { kind: "fails", maxFlushItems: 1, kept: "two" },
+  { kind: "fails after persisting", maxFlushItems: 1, kept: "two" },
+  { kind: "fails", maxFlushItems: 1000, kept: "two" },
 ] as const)(
-  "a crash at every storage write: the write $kind, heads of $maxFlushItems",
-  async ({ kind, maxFlushItems }) => {
+  "a crash at every storage write: the write $kind, heads of $maxFlushItems, $kept heads kept",
+  async ({ kind, maxFlushItems, kept }) => {
+    const pruning = kept === "two" ? PRUNING : {};
+    const seen = { borders: new Set<number>(), mostHeads: 0 };
     let at = 1;
     for (let struck = true; struck; at++) {
       const disk = openMemoryStore();
@@ -92,18 +102,33 @@ test.each([
       const marker = new MemoryMarker();
       const notes = newNotes();
       try {
-        const log = await openTestLog(store, { marker, limits: { maxFlushItems } });
+        const log = await openTestLog(store, { ...pruning, marker, limits: { ...pruning.limits, maxFlushItems } });
         await runWorkload(log.publisher, log.reader, notes);
         await log.publisher.close();
       } catch (error) {
         expect(error).toMatchObject({ code: expect.stringMatching(/^(io|storage)$/) });
       }
       struck = store.struck();
-      await expectSound(disk, notes, { marker });
+      if (pruning.map) await lookAtHeads(disk, seen);
+      await expectSound(disk, notes, { ...pruning, marker });
     }
     expect(at).toBeGreaterThan(15);
+    if (pruning.map) expect(seen).toEqual({ borders: new Set([0, 3, 6]), mostHeads: 2 });
   },
 );
+
+/** How far a crashed log had come: its borders, and how many heads it kept. */
+async function lookAtHeads(disk: Store, seen: { readonly borders: Set<number>; mostHeads: number }): Promise<void> {
+  const [record] = await disk.getMany([logRecordKey(fromHex(logInfo().id))]);
+  if (!record) return;
+  const { from, to } = (await registerLogs(disk, [logInfo()])).get(logInfo().id)!.heads();
+  let heads = 0;
+  for await (const [key, value] of disk.range(from, to)) {
+    seen.borders.add(decodeHead(value, key).map.border);
+    heads++;
+  }
+  seen.mostHeads = Math.max(seen.mostHeads, heads);
+}
 
 test.each(["fails", "fails after persisting"] as const)("a crash at every marker write: the write %s", async (kind) => {
   let at = 1;
