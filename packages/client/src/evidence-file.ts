@@ -4,7 +4,7 @@
  */
 import { fromBase64, toBase64, utf8, utf8Text } from "@trustix/crypto";
 import type { Hash, LogHead } from "@trustix/protocol";
-import { ProtocolError, decode, encode, headFromWire, headToWire } from "@trustix/protocol";
+import { ProtocolError, bytesOf, decode, encode, headFromWire, headToWire } from "@trustix/protocol";
 import { LogHeadSchema } from "@trustix/proto";
 import type { Contradiction } from "./contradiction.ts";
 
@@ -55,7 +55,7 @@ export function readEvidence(bytes: Uint8Array): Contradiction {
         first,
         second: head("second", fields["second"]),
         proof: hashes(fields["proof"]),
-        leafZero: fields["leafZero"] === undefined ? undefined : base64("leafZero", fields["leafZero"]),
+        leafZero: fields["leafZero"] === undefined ? undefined : hash("leafZero", fields["leafZero"]),
       };
     case "map_root":
       return { kind: "map_root", first, proof: hashes(fields["proof"]) };
@@ -76,7 +76,11 @@ function hashes(value: unknown): Hash[] {
   if (!Array.isArray(value) || value.length > MAX_HASHES) {
     throw new ProtocolError("malformed", `evidence: proof is a list of at most ${MAX_HASHES} hashes`);
   }
-  return value.map((item) => base64("proof", item));
+  return value.map((item, i) => hash(`proof[${i}]`, item));
+}
+
+function hash(name: string, value: unknown): Hash {
+  return bytesOf(`evidence: ${name}`, base64(name, value), 32);
 }
 
 function base64(name: string, value: unknown): Uint8Array {
