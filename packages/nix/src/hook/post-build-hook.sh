@@ -4,7 +4,8 @@
 #
 # What always holds:
 # - The exit status is 0. Nix aborts the whole build otherwise, and never calls the hook again for that path.
-# - No Nix call is waited for longer than LIMIT seconds (where `timeout` exists), and no network is touched.
+# - Neither of the two Nix calls is waited for longer than LIMIT seconds (where `timeout` exists): Nix kills other builds
+#   for silence while a hook runs. No network is touched.
 # - An item appears in the spool complete and synced, or not at all: exclusive create, sync, rename, sync.
 # - `nix-store --dump-db` is never called without a path: it would print the whole store.
 #
@@ -19,7 +20,7 @@
 #   derivation                            the raw .drv, which may be empty if it could not be read
 #   end
 
-LIMIT=${TRUSTIX_HOOK_SECONDS:-10}
+LIMIT=${TRUSTIX_HOOK_SECONDS:-5}
 # Under a daemon the PATH can be almost empty.
 PATH=${PATH:+$PATH:}/nix/var/nix/profiles/default/bin:/run/current-system/sw/bin:/usr/bin:/bin
 set -f # store path names may hold `?`
