@@ -4,22 +4,27 @@
  * time.
  */
 import { type Crypto, equalBytes, toHex } from "@trustix/crypto";
-import { type Needs, SparseMap, SparseMapError, type SparseMapOptions } from "@trustix/merkle";
+import { type Needs, SparseMap, SparseMapError, type SparseMapOptions, checkMapRecords } from "@trustix/merkle";
 import { mapEntryBytes, mapValueHash } from "@trustix/protocol";
 import { type StoredHead, mapHeadIndexOf } from "../logs/head-record.ts";
 import { rangeOf } from "../logs/keys.ts";
 import { resolveNeeds } from "../logs/resolve-needs.ts";
 import { storedHeads } from "./check-heads.ts";
+import type { Reads } from "@trustix/storage";
 import type { Check } from "./fsck.ts";
 import { type Leaf, type Subtree, joinSubtrees, leafHashOf, subtreeOf } from "./map-root.ts";
 import { storedEntries } from "./stored-entries.ts";
 
 const BUCKET_KIND = 0x62;
+const PAGE_KIND = 0x70;
+const GARBAGE_KIND = 0x67;
 const BUCKET_LEAF_BYTES = 70;
 /** Leaves held at once, about 500 bytes each. */
 const LEAVES_AT_ONCE = 1 << 18;
 /** Paths looked up in one go. */
 const LOOKUPS = 1000;
+/** Leaves read to derive versions from the buckets: the newest always, older ones while this lasts. */
+const DERIVED_LEAVES = 10_000_000;
 /** What the map may keep in memory. */
 const MEMORY: SparseMapOptions = { bucketCacheBytes: 32 << 20, trieBytes: 64 << 20 };
 
@@ -31,7 +36,7 @@ export async function checkMap(check: Check, newest: StoredHead | undefined): Pr
   await checkEntriesInMap(check, map, newest);
   if (!map) return undefined;
   await checkBucketBytes(check, newest);
-  await checkVersions(check, map);
+  await checkVersions(check, map, newest);
   return map;
 }
 
@@ -102,31 +107,70 @@ async function checkLookups(check: Check, map: SparseMap, leaves: readonly Entry
   }
 }
 
-/** Every entry was found in a bucket; so buckets that nothing leads to show in the sum. */
+/** Every entry was found in a bucket; so leaves that nothing leads to show in the sum. */
 async function checkBucketBytes({ reads, keys, findings }: Check, newest: StoredHead): Promise<void> {
   const { from, to } = rangeOf(Uint8Array.of(...keys.map, BUCKET_KIND));
   let bytes = 0;
   for await (const [, value] of reads.range(from, to)) bytes += value.length;
   const wanted = newest.head.treeSize * BUCKET_LEAF_BYTES;
-  if (bytes > wanted) findings.add("surplus", `the map's buckets have ${bytes} bytes, the entries make ${wanted}`);
+  if (bytes === wanted) return;
+  const kind = bytes > wanted ? "surplus" : "missing";
+  findings.add(kind, `the map's buckets have ${bytes} bytes, the entries make ${wanted}`);
 }
 
-/** Every retained head can be proved: all its pages are there, and so are those that it will give up. */
-async function checkVersions(check: Check, map: SparseMap): Promise<void> {
+/**
+ * Every retained head can be proved: all its pages are there, and so are those that it will give up. What is stored
+ * besides belongs to heads that were retired. The newest head's pages are derived from the buckets, and those of older
+ * ones as far as that is affordable; all are held against their roots.
+ */
+async function checkVersions(check: Check, map: SparseMap, newest: StoredHead): Promise<void> {
   const { crypto, keys, reads, findings } = check;
-  const newest = map.at?.version;
-  for await (const { head, map: at } of storedHeads({ ...check, findings: findings.muted() })) {
+  const wanted = new Set<string>();
+  let derived = newest.head.treeSize;
+  await checkDerived(check, newest);
+  for await (const stored of storedHeads({ ...check, findings: findings.muted() })) {
+    const { head, map: at } = stored;
     const where = `head ${mapHeadIndexOf(head)}`;
-    await readingMap(check, where, () => SparseMap.open(crypto, keys.map, at, MEMORY));
+    const isNewest = at.version === newest.map.version;
+    // Opening reads the pages of the version and nothing else.
+    const opened = isNewest ? { ...check, reads: noting(reads, wanted) } : check;
+    await readingMap(opened, where, () => SparseMap.open(crypto, keys.map, at, MEMORY));
     const probe = crypto.sha256(at.root);
     await readingMap(check, where, () => map.prove(probe, at));
-    check.progress("map versions", head.mhTreeSize, (newest ?? 0) + 1);
-    if (at.version === newest) continue;
+    check.progress("map versions", head.mhTreeSize, newest.head.mhTreeSize);
+    if (isNewest) continue;
+    derived += head.treeSize;
+    if (derived <= DERIVED_LEAVES) await checkDerived(check, stored);
     const removals = (await readingMap(check, where, () => map.retire([at.version]))) ?? [];
-    const stored = await reads.getMany(removals.map(([key]) => key));
-    for (const [i, value] of stored.entries())
-      if (!value) findings.add("missing", `${where}: map page ${toHex(removals[i]![0])}, which it is the last to need`);
+    const found = await reads.getMany(removals.map(([key]) => key));
+    for (const [i, [key]] of removals.entries()) {
+      wanted.add(toHex(key));
+      if (!found[i]) findings.add("missing", `${where}: map page ${toHex(key)}, which it is the last to need`);
+    }
   }
+  for (const kind of [PAGE_KIND, GARBAGE_KIND]) {
+    const { from, to } = rangeOf(Uint8Array.of(...keys.map, kind));
+    for await (const [key] of reads.range(from, to, { keysOnly: true }))
+      if (!wanted.has(toHex(key))) findings.add("surplus", `map page or garbage list ${toHex(key)}`);
+  }
+}
+
+async function checkDerived(check: Check, { head, map }: StoredHead): Promise<void> {
+  const { crypto, keys, findings } = check;
+  const where = `head ${mapHeadIndexOf(head)}`;
+  const problems = await readingMap(check, where, () => checkMapRecords(crypto, keys.map, map));
+  for (const problem of problems ?? []) findings.add("wrong", `${where}: map: ${problem}`);
+}
+
+/** The same reads, with every key asked for noted in hex. */
+function noting(reads: Reads, asked: Set<string>): Reads {
+  return {
+    getMany(keys) {
+      for (const key of keys) asked.add(toHex(key));
+      return reads.getMany(keys);
+    },
+    range: (from, to, options) => reads.range(from, to, options),
+  };
 }
 
 /** What the map makes of its records; `undefined`, and a problem, where it finds them corrupt. */

@@ -44,19 +44,42 @@ test("a log that the store does not hold is reported", async () => {
 /** A lost queue record or refused claim leaves no trace, nor do other bytes in an item that nothing has been made of. */
 const UNNOTICED = { flipped: ["log q"], cut: [] as string[], lost: ["log q", "log x", "log s"] };
 
-test("every record of the log is checked: damage to any one, or its loss, is found", { timeout: 120_000 }, async () => {
-  const records = await allRecords(store);
-  // Of the kinds with many like records, some of each.
+/**
+ * Small enough to damage each of its records, and yet with all of them: pages over buckets, retained heads and retired
+ * ones, full and partial tiles.
+ */
+async function smallStore(): Promise<Store> {
+  const small = openMemoryStore();
+  const { publisher } = await openTestLog(small, {
+    protocol: NIX,
+    limits: { retainHeads: 3, retainMs: 0 },
+    map: { leavesPerSubtree: 8 },
+  });
+  for (let i = 0; i < 6; i++) {
+    const path = item(`/nix/store/0000000000000000000000000000000${i}-x`, "value-1");
+    // Few different values, so that there are few records of them.
+    const claims = items(i * 50, 49).map(({ key }, n) => ({ key, value: Buffer.from(`value-${n % 9}`) }));
+    await publisher.submit([...claims, path]);
+    await publisher.flush();
+  }
+  await publisher.submit([item("key-1", "another"), ...items(5000, 3)]);
+  await publisher.close();
+  return small;
+}
+
+test("every record of a log is checked: damage to any one, or its loss, is found", { timeout: 120_000 }, async () => {
+  const small = await smallStore();
+  expect((await fsck(small, options))[0]).toMatchObject({ entries: 300, heads: 3, problems: [] });
   const seen = new Map<string, number>();
-  for (const [key, value] of records) {
-    if (key[0] === 0x00) continue; // node-wide, checked at start
+  const missed: string[] = [];
+  for (const [key, value] of await allRecords(small)) {
+    if (key[0] === 0x00) continue; // node-wide, no log's
     const kind = key[0] === 0x10 ? `log ${String.fromCharCode(key[3]!)}` : `space ${key[0]}`;
-    const count = seen.get(kind) ?? 0;
-    seen.set(kind, count + 1);
-    if (count % 7 !== 0 || count > 70) continue;
+    const name = kind === "log m" ? `${kind}${String.fromCharCode(key[4]!)}` : kind;
+    seen.set(name, (seen.get(name) ?? 0) + 1);
     const damaged = new Uint8Array(value!);
-    const at = damaged.length >> 1;
-    damaged[at]! ^= 1;
+    // At another place of each record.
+    damaged[(seen.get(name)! * 37) % damaged.length]! ^= 1;
     const cut = value!.slice(0, -1);
     for (const [how, change] of [
       ["flipped", damaged],
@@ -64,19 +87,35 @@ test("every record of the log is checked: damage to any one, or its loss, is fou
       ["lost", undefined],
     ] as const) {
       if (UNNOTICED[how].includes(kind)) continue;
-      await store.write([[key, change]]);
-      const [report] = await fsck(store, options);
-      expect(report!.problemCount, `${how}: ${kind} ${Buffer.from(key).toString("hex")}`).toBeGreaterThan(0);
+      await small.write([[key, change]]);
+      const [report] = await fsck(small, options);
+      if (report!.problemCount === 0) missed.push(`${how}: ${name} ${Buffer.from(key).toString("hex")}`);
     }
-    await store.write([[key, value]]);
+    await small.write([[key, value]]);
   }
+  expect(missed).toEqual([]);
   expect([...seen.keys()].sort()).toEqual(
-    ["b", "d", "h", "m", "p", "q", "r", "t", "x"]
+    ["b", "d", "h", "mb", "mg", "mp", "p", "q", "r", "s", "t", "x"]
       .map((kind) => `log ${kind}`)
-      .concat("log s", "space 1", "space 32")
+      .concat("space 1", "space 32")
       .sort(),
   );
-  expect((await fsck(store, options))[0]!.problems).toEqual([]);
+  expect(seen.get("log mp")).toBeGreaterThan(10);
+  expect((await fsck(small, options))[0]!.problems).toEqual([]);
+});
+
+test("a map page or garbage list that no retained head needs is found", async () => {
+  const small = await smallStore();
+  const pages = (await allRecords(small)).filter(([key]) => key[0] === 0x10 && key[3] === 0x6d && key[4] !== 0x62);
+  for (const [key, value] of pages) {
+    const old = key.slice();
+    old[old.length - 1] = 0;
+    await small.write([[old, value]]);
+    const [report] = await fsck(small, options);
+    expect(report!.problems.map(({ kind }) => kind)).toContain("surplus");
+    await small.write([[old, undefined]]);
+  }
+  expect((await fsck(small, options))[0]!.problems).toEqual([]);
 });
 
 test.each([
