@@ -5,6 +5,7 @@
 import type { CachePublicKey, CacheSecretKey } from "@trustix/nix-formats";
 import type { Crypto } from "@trustix/crypto";
 import type { VoteOutcome } from "@trustix/protocol";
+import type { Programs } from "./programs.ts";
 
 /** How one voter answered, in words for a person. */
 export interface ProxyVote {
@@ -82,6 +83,8 @@ export interface ProxyLimits {
   readonly upstreamConnections: number;
   /** Decompressions at once; more wait. */
   readonly decoders: number;
+  /** Recompressions at once; more wait. */
+  readonly encoders: number;
   /** Bytes of a client's request head. */
   readonly requestHeadBytes: number;
   /** Bytes of an upstream's narinfo, decompressed. */
@@ -110,6 +113,8 @@ export const PROXY_LIMITS: ProxyLimits = {
   connections: 512,
   upstreamConnections: 64,
   decoders: 16,
+  // The threads that Node's zlib has: more would only slow down what is passed through.
+  encoders: 4,
   requestHeadBytes: 8192,
   narinfoBytes: 1 << 20,
   narBytes: 2 ** 37,
@@ -141,6 +146,6 @@ export interface ProxyOptions {
    * public addresses only.
    */
   readonly allowAddress?: (address: string) => boolean;
-  /** Programs that decompress; default: those found in `PATH`. `undefined` says there is none. */
-  readonly programs?: { readonly xz: string | undefined; readonly bzip2: string | undefined };
+  /** Programs that compress and decompress; default: those found in `PATH`. */
+  readonly programs?: Programs;
 }

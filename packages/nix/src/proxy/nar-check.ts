@@ -6,8 +6,8 @@
  */
 import { equalBytes, type Crypto, type Sha256 } from "@trustix/crypto";
 import { formatNix32Hash, sha256Hash, type SignedFacts } from "@trustix/nix-formats";
-import type { Decoder, OnOutput } from "./decoder.ts";
 import type { Decoders } from "./decoders.ts";
+import type { Filter, OnOutput } from "./filter.ts";
 import type { Compression } from "./nar-name.ts";
 import { SourceError } from "./source-error.ts";
 
@@ -19,7 +19,7 @@ export class NarCheck {
   readonly #hash: Sha256;
   readonly #onPlain: OnOutput | undefined;
   readonly #deferred: boolean;
-  #decoder: Decoder | undefined;
+  #decoder: Filter | undefined;
   #size = 0;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;

@@ -1,7 +1,8 @@
 /**
- * Serves NARs: from any source whose bytes are those decided on, checked on the way. A wrong or broken NAR is never
- * completed: while nothing was sent the next source is tried, afterwards the connection is broken. What cannot be served is
- * a 404, so that the client goes on to its next cache.
+ * Serves NARs: from any source whose bytes are those decided on, checked on the way. Clients keep a narinfo for weeks, so the
+ * form that a NAR's name tells need not be that of a source which is left: then it is made here. A wrong or broken NAR is
+ * never completed: while nothing was sent the next source is tried, afterwards the connection is broken. What cannot be
+ * served is a 404, so that the client goes on to its next cache.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { equalBytes } from "@trustix/crypto";
@@ -10,12 +11,14 @@ import { rangeOf, type RangeRequest } from "./byte-range.ts";
 import type { Decoders } from "./decoders.ts";
 import { decisionHeader, DECISION_HEADER } from "./decision-header.ts";
 import { bestFirst, deliveryOf, type Delivery } from "./delivery.ts";
+import type { Encoders } from "./encoders.ts";
 import { ClientGone } from "./held-sink.ts";
 import type { ProxyMetrics } from "./metrics.ts";
 import type { ProxyLimits, ProxyOptions } from "./model.ts";
 import type { NarName } from "./nar-name.ts";
 import type { NarInfos } from "./narinfos.ts";
 import { isServed, type Served } from "./resolution.ts";
+import { fileOf } from "./render-narinfo.ts";
 import type { Resolver } from "./resolver.ts";
 import { Semaphore } from "./semaphore.ts";
 import { asSourceError, SourceError } from "./source-error.ts";
@@ -29,6 +32,7 @@ export interface NarServerOptions {
   readonly resolver: Resolver;
   readonly record: SourceRecord;
   readonly decoders: Decoders;
+  readonly encoders: Encoders;
   readonly metrics: ProxyMetrics;
 }
 
@@ -42,11 +46,13 @@ interface Wanted {
 
 export class NarServer {
   readonly #options: NarServerOptions;
-  readonly #places: Semaphore;
+  readonly #decoding: Semaphore;
+  readonly #encoding: Semaphore;
 
   constructor(options: NarServerOptions) {
     this.#options = options;
-    this.#places = new Semaphore(options.limits.decoders);
+    this.#decoding = new Semaphore(options.limits.decoders);
+    this.#encoding = new Semaphore(options.limits.encoders);
   }
 
   /** Answers GET and HEAD; rejects never. */
@@ -72,7 +78,7 @@ export class NarServer {
     const later: Delivery[] = [];
     for await (const source of resolver.sources(facts)) {
       const delivery = deliveryOf(wanted.name, facts, source);
-      if (delivery === undefined) continue;
+      if (delivery.form === "transcoded" && !this.#options.encoders.supports(delivery.compression)) continue;
       const atOnce = delivery.form === "same file" && (resumes || !record.isDemoted(facts, source));
       if (!atOnce) later.push(delivery);
       else if (await this.#attempt(wanted, delivery)) return true;
@@ -108,15 +114,16 @@ export class NarServer {
 
   async #deliver(wanted: Wanted, delivery: Delivery, signal: AbortSignal): Promise<void> {
     const { request, response } = wanted;
-    const { source, form, size } = delivery;
-    if (request.method === "HEAD" && size !== undefined) {
+    const { form, size } = delivery;
+    // What is compressed here has no size before it is sent, whatever the source says.
+    if (request.method === "HEAD" && (size !== undefined || form === "transcoded")) {
       response.writeHead(200, this.#headers(wanted, delivery, size));
       response.end();
       return;
     }
-    const leave = source.compression === "none" ? undefined : await this.#places.take();
+    const leave = await this.#enter(delivery);
     try {
-      const opened = await this.#open(delivery, signal);
+      const opened = await this.#open(wanted.served.facts, delivery, signal);
       if (request.method === "HEAD") {
         opened.body.on("error", () => undefined).destroy();
         response.writeHead(200, this.#headers(wanted, delivery, opened.size));
@@ -134,12 +141,13 @@ export class NarServer {
         return;
       }
       const { crypto, clock } = this.#options.proxy;
-      const { limits, decoders } = this.#options;
+      const { limits, decoders, encoders } = this.#options;
       const sent = await transfer({
         crypto,
         clock,
         limits,
         decoders,
+        encoders,
         facts: wanted.served.facts,
         delivery,
         opened,
@@ -150,16 +158,26 @@ export class NarServer {
       });
       this.#options.metrics.narSent(sent);
     } finally {
-      leave?.();
+      leave();
     }
   }
 
-  async #open(delivery: Delivery, signal: AbortSignal): Promise<Opened> {
+  /** Waits for the places that a delivery needs; call what it gives to leave them. Always in this order: no deadlock. */
+  async #enter({ source, form, compression }: Delivery): Promise<() => void> {
+    const encoding = form === "transcoded" && compression !== "none" ? await this.#encoding.take() : undefined;
+    const decoding = source.compression === "none" ? undefined : await this.#decoding.take();
+    return () => {
+      decoding?.();
+      encoding?.();
+    };
+  }
+
+  async #open(facts: SignedFacts, delivery: Delivery, signal: AbortSignal): Promise<Opened> {
     const { source, form, size } = delivery;
     const answer = await source.upstream.open(source.info, signal);
     const text = answer.headers["content-length"];
     const length = typeof text === "string" && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-    const announced = form === "transcoded" ? source.info.fileSize : size;
+    const announced = fileOf(source, facts).fileSize;
     if (length !== undefined && announced !== undefined && length !== announced) {
       answer.body.on("error", () => undefined).destroy();
       throw new SourceError("mismatch", `${source.upstream.label}: a file of ${length} bytes, ${announced} announced`);
@@ -192,10 +210,12 @@ export class NarServer {
   #failed(facts: SignedFacts, delivery: Delivery, error: SourceError): void {
     const { record, narInfos, metrics, proxy } = this.#options;
     const { source } = delivery;
-    if (error.kind === "mismatch") record.condemn(facts, source);
-    else record.demote(facts, source);
-    source.upstream.forget(hashPartOf(facts.storePath));
-    narInfos.forget(facts);
+    if (error.kind !== "recompression") {
+      if (error.kind === "mismatch") record.condemn(facts, source);
+      else record.demote(facts, source);
+      source.upstream.forget(hashPartOf(facts.storePath));
+      narInfos.forget(facts);
+    }
     metrics.narFailed(source.upstream.label, error.kind);
     const fields = { path: facts.storePath, upstream: source.upstream.label, kind: error.kind };
     proxy.log.warn(fields, `NAR ${toNix32(facts.narHash)} of ${facts.storePath} not delivered: ${error.message}`);

@@ -13,11 +13,13 @@ import { printCacheInfo, STORE_DIR } from "@trustix/nix-formats";
 import { Ahead } from "./ahead.ts";
 import { Decisions } from "./decisions.ts";
 import { decisionHeader, DECISION_HEADER } from "./decision-header.ts";
-import { Decoders, findPrograms } from "./decoders.ts";
+import { Decoders } from "./decoders.ts";
+import { Encoders } from "./encoders.ts";
 import { ProxyMetrics } from "./metrics.ts";
 import { PROXY_LIMITS, type ProxyLimits, type ProxyOptions } from "./model.ts";
 import { NarInfos, type NarInfoAnswer } from "./narinfos.ts";
 import { NarServer } from "./nar-server.ts";
+import { findPrograms, type Programs } from "./programs.ts";
 import { isPublicAddress } from "./public-address.ts";
 import { Resolver } from "./resolver.ts";
 import { routeOf, type Route } from "./route.ts";
@@ -39,7 +41,7 @@ const KEEP_ALIVE = 95_000;
 /** Nothing listens yet. Throws `TypeError` for an upstream that is no http(s) URL. */
 export async function createBinaryCacheProxy(options: ProxyOptions): Promise<BinaryCacheProxy> {
   const programs = options.programs ?? (await findPrograms(process.env["PATH"] ?? ""));
-  return new CacheProxy(options, new Decoders(programs));
+  return new CacheProxy(options, programs);
 }
 
 class CacheProxy implements BinaryCacheProxy {
@@ -53,8 +55,9 @@ class CacheProxy implements BinaryCacheProxy {
   readonly #server: Server;
   readonly #cacheInfo: NarInfoAnswer;
 
-  constructor(options: ProxyOptions, decoders: Decoders) {
+  constructor(options: ProxyOptions, programs: Programs) {
     const limits = { ...PROXY_LIMITS, ...options.limits };
+    const decoders = new Decoders(programs);
     this.#options = options;
     this.#limits = limits;
     this.#upstreams = options.upstreams.map((config) => this.#upstream(config));
@@ -90,6 +93,7 @@ class CacheProxy implements BinaryCacheProxy {
       resolver,
       record,
       decoders,
+      encoders: new Encoders(programs),
       metrics: this.#metrics,
     });
     this.#cacheInfo = cacheInfo(options.priority ?? DEFAULT_PRIORITY);

@@ -13,6 +13,8 @@ export type SourceErrorKind =
   | "mismatch"
   /** It has the bytes in a form that is not understood here. */
   | "unsupported"
+  /** What it has could not be compressed again here: not its fault. */
+  | "recompression"
   /** Left alone after it failed. */
   | "resting";
 

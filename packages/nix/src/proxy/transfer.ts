@@ -6,6 +6,8 @@ import type { SignedFacts } from "@trustix/nix-formats";
 import type { ByteRange } from "./byte-range.ts";
 import type { Decoders } from "./decoders.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Encoders } from "./encoders.ts";
+import type { Filter } from "./filter.ts";
 import { HeldSink, type Head } from "./held-sink.ts";
 import type { ProxyClock, ProxyLimits } from "./model.ts";
 import { NarCheck } from "./nar-check.ts";
@@ -26,6 +28,7 @@ export interface TransferOptions {
   readonly clock: ProxyClock;
   readonly limits: ProxyLimits;
   readonly decoders: Decoders;
+  readonly encoders: Encoders;
   readonly facts: SignedFacts;
   readonly delivery: Delivery;
   readonly opened: Opened;
@@ -41,7 +44,7 @@ export interface TransferOptions {
  * what the upstream's body failed with.
  */
 export async function transfer(options: TransferOptions): Promise<number> {
-  const { crypto, clock, limits, decoders, facts, delivery, opened, range, response, head, signal } = options;
+  const { crypto, clock, limits, decoders, encoders, facts, delivery, opened, range, response, head, signal } = options;
   const stop = () => opened.body.destroy();
   opened.body.on("error", () => undefined);
   signal.addEventListener("abort", stop, { once: true });
@@ -49,9 +52,13 @@ export async function transfer(options: TransferOptions): Promise<number> {
   const transcoded = delivery.form === "transcoded";
   const { compression } = delivery.source;
   let check: NarCheck | undefined;
+  let encoder: Filter | undefined;
   try {
-    const onPlain = transcoded ? { onPlain: (chunk: Uint8Array) => sink.push(chunk) } : {};
-    check = await NarCheck.open({ crypto, facts, compression, decoders, ...onPlain });
+    if (transcoded && delivery.compression !== "none") {
+      encoder = encoders.open(delivery.compression, facts.narSize, (chunk) => sink.push(chunk));
+    }
+    const onPlain = (chunk: Uint8Array) => (encoder === undefined ? sink.push(chunk) : encoder.write(chunk));
+    check = await NarCheck.open({ crypto, facts, compression, decoders, ...(transcoded && { onPlain }) });
     const file = new FileCheck(crypto, options);
     for await (const chunk of opened.body as AsyncIterable<Uint8Array>) {
       file.take(chunk);
@@ -64,12 +71,15 @@ export async function transfer(options: TransferOptions): Promise<number> {
     }
     await check.finish();
     file.finish();
+    // Only now: what ends a compressed stream must not follow what is wrong.
+    await encoder?.end();
     await sink.finish();
     return sink.sent;
   } finally {
     signal.removeEventListener("abort", stop);
     opened.body.destroy();
     check?.destroy();
+    encoder?.destroy();
   }
 }
 

@@ -1,8 +1,8 @@
 /** xz in WebAssembly: where there is no `xz` program. On the main thread, at some 50 MB/s. */
-import type { Decoder, OnOutput } from "./decoder.ts";
+import type { Filter, OnOutput } from "./filter.ts";
 
 /** Loads the decoder on first use. */
-export async function xzWasmDecoder(onOutput: OnOutput): Promise<Decoder> {
+export async function xzWasmDecoder(onOutput: OnOutput): Promise<Filter> {
   const { default: xz } = await import("xz-decompress");
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();

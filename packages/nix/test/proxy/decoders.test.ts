@@ -1,9 +1,10 @@
 /** Decompressing in pieces: every compression, every program, every way to be broken. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Decoders, findPrograms, type Programs } from "../../src/proxy/decoders.ts";
+import { Decoders } from "../../src/proxy/decoders.ts";
 import { NarCheck } from "../../src/proxy/nar-check.ts";
 import { COMPRESSIONS, type Compression } from "../../src/proxy/nar-name.ts";
+import { findPrograms, type Programs } from "../../src/proxy/programs.ts";
 import { compress, crypto, noise, packageOf } from "./world.ts";
 
 let programs: Programs;

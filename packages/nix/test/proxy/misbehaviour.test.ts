@@ -1,8 +1,21 @@
 /** Upstreams that lie, break off, hang or lead elsewhere: what the client gets, and that a good upstream still serves it. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { sha256Hash, type NarInfo } from "@trustix/nix-formats";
+import { sha256Hash } from "@trustix/nix-formats";
 import { chunked, cutOff, hang, redirect, reset, status, type Answer, type FakeUpstream } from "./fake-upstream.ts";
-import { cached, compress, narInfoTarget, noise, packageOf, serve, sha256, World, type Package } from "./world.ts";
+import type { Compression } from "../../src/proxy/nar-name.ts";
+import {
+  cached,
+  compress,
+  decompress,
+  leave,
+  narInfoTarget,
+  noise,
+  packageOf,
+  serve,
+  sha256,
+  World,
+  type Package,
+} from "./world.ts";
 
 let world: World;
 beforeEach(() => {
@@ -238,51 +251,136 @@ describe("ranges of a file that is not what it was", () => {
 });
 
 describe("another source with another form", () => {
-  const withUrl = (compression: "none" | "xz" | "zstd", change: Partial<NarInfo> = {}) => ({ compression, change });
-
-  test.each([
-    ["an uncompressed NAR is made from any compression, whole only", "none", withUrl("xz"), 200, "none"],
-    ["another file of the same compression is passed through, whole only", "zstd", withUrl("zstd"), 200, "none"],
-    ["another compression does not help", "zstd", withUrl("xz"), 404, undefined],
-  ] as const)("%s", async (_name, compression, second, expected, ranges) => {
-    const [first, backup] = [await world.upstream(), await world.upstream()];
-    const target = serve(first, large, compression);
-    await world.decide(large).start();
-    const ours = await world.narTarget(large);
+  /** The target of `pkg` as it was announced when only a source with `announced` had it; that one is gone now. */
+  async function gone(pkg: Package, announced: Compression): Promise<string> {
+    const first = await world.upstream();
+    const target = serve(first, pkg, announced);
+    await world.decide(pkg).start();
+    const ours = await world.narTarget(pkg);
     await world.proxy.close();
     first.on(target, status(404));
+    return ours;
+  }
+
+  test("another file of the same compression is passed through, whole only", async () => {
+    const ours = await gone(large, "zstd");
     // Made in two frames, so that it is another file with the same NAR.
     const half = large.nar.length >> 1;
-    const file =
-      second.compression === "zstd"
-        ? Buffer.concat([compress("zstd", large.nar.subarray(0, half)), compress("zstd", large.nar.subarray(half))])
-        : compress(second.compression, large.nar);
+    const frames = [large.nar.subarray(0, half), large.nar.subarray(half)].map((part) => compress("zstd", part));
+    const file = Buffer.concat(frames);
     const change = { url: "backup", fileHash: sha256Hash(sha256(file)), fileSize: file.length };
-    backup.file(narInfoTarget(large.facts), cached(large, second.compression, change).text).file("/backup", file);
+    const backup = await world.upstream();
+    backup.file(narInfoTarget(large.facts), cached(large, "zstd", change).text).file("/backup", file);
+    serve(await world.upstream(), large, "none");
     await world.start();
     const reply = await world.ask(ours, { headers: { range: "bytes=1000-" } });
-    expect(reply).toMatchObject({ status: expected, broken: false });
-    expect(reply.headers["accept-ranges"]).toBe(ranges);
-    if (expected !== 200) return;
-    const body = compression === "none" ? large.nar : file;
-    expect(reply.body.equals(body)).toBe(true);
-    expect(reply.headers["content-length"]).toBe(String(body.length));
-    expect((await world.ask(ours, { method: "HEAD" })).headers["content-length"]).toBe(String(body.length));
+    expect(reply).toMatchObject({ status: 200, broken: false });
+    expect(reply.headers).toMatchObject({ "accept-ranges": "none", "content-length": String(file.length) });
+    expect(reply.body.equals(file)).toBe(true);
+    expect((await world.ask(ours, { method: "HEAD" })).headers["content-length"]).toBe(String(file.length));
   });
 
-  test("a wrong NAR is not completed by transcoding either", async () => {
-    const [first, backup] = [await world.upstream(), await world.upstream()];
-    const target = serve(first, large, "none");
-    await world.decide(large).start();
-    const ours = await world.narTarget(large);
-    await world.proxy.close();
-    first.on(target, status(404));
-    backup.file(`/${cached(large, "xz").info.url}`, compress("xz", flipped(large.nar)));
-    backup.file(narInfoTarget(large.facts), cached(large, "xz", { fileSize: undefined, fileHash: undefined }).text);
-    await world.start();
+  const OTHERS: readonly (readonly [Compression, Compression])[] = [
+    ["none", "xz"],
+    ["zstd", "xz"],
+    ["zstd", "none"],
+    ["gzip", "br"],
+    ["br", "gzip"],
+    ["xz", "zstd"],
+    ["xz", "none"],
+    ["bzip2", "zstd"],
+  ];
+
+  describe.each(OTHERS)("%s is made from %s", (announced, kept) => {
+    test.each([
+      ["small", small],
+      ["large", large],
+    ] as const)("%s: whole only, with the same head for HEAD", async (_size, pkg) => {
+      const ours = await gone(pkg, announced);
+      serve(await world.upstream(), pkg, kept);
+      await world.start();
+      const head = await world.ask(ours, { method: "HEAD" });
+      const reply = await world.ask(ours, { headers: { range: "bytes=1000-" } });
+      expect(reply).toMatchObject({ status: 200, broken: false });
+      expect(decompress(announced, reply.body).equals(pkg.nar)).toBe(true);
+      expect(reply.headers["accept-ranges"]).toBe("none");
+      // Of what is compressed here nobody knows the length before.
+      const length = announced === "none" ? String(pkg.nar.length) : undefined;
+      expect(reply.headers["content-length"]).toBe(length);
+      // The first HEAD knew nothing of the failure; this one asks no upstream for the file.
+      expect(head.status).toBe(200);
+      const again = await world.ask(ours, { method: "HEAD" });
+      expect(again).toMatchObject({ status: 200, broken: false });
+      for (const name of ["content-type", "accept-ranges", "content-length", "trustix-decision"]) {
+        expect(again.headers[name], name).toBe(reply.headers[name]);
+      }
+    });
+
+    test.each<[string, (nar: Uint8Array) => Uint8Array]>([
+      ["with a flipped byte", flipped],
+      ["that is too short", (nar) => nar.subarray(0, -8)],
+      ["that is too long", (nar) => Buffer.concat([nar, new Uint8Array(8)])],
+    ])("a NAR %s is not completed, and its source not asked again", async (_name, alter) => {
+      const ours = await gone(large, announced);
+      const liar = await world.upstream();
+      const { info, text } = cached(large, kept, { fileSize: undefined, fileHash: undefined });
+      liar.file(narInfoTarget(large.facts), text).file(`/${info.url}`, compress(kept, alter(large.nar)));
+      await world.start();
+      const reply = await world.ask(ours);
+      if (reply.status === 200) {
+        expect(reply.broken).toBe(true);
+        expect(reply.body.length).toBeLessThan(large.nar.length);
+        if (announced !== "none") expect(() => decompress(announced, reply.body)).toThrow();
+      } else expect(reply.status).toBe(404);
+      expect((await world.ask(ours)).status).toBe(404);
+      expect(liar.count(`/${info.url}`)).toBe(1);
+    });
+  });
+
+  test("while nothing was sent, a lie in the form that was announced is replaced unseen", async () => {
+    const liar = await world.upstream();
+    const target = serve(liar, small, "zstd");
+    serve(await world.upstream(), small, "xz");
+    await world.decide(small).start();
+    const ours = await world.narTarget(small);
+    liar.file(target, flipped(cached(small, "zstd").file));
     const reply = await world.ask(ours);
-    expect(reply.broken).toBe(true);
-    expect(reply.body.length).toBeLessThan(large.nar.length);
+    expect(reply).toMatchObject({ status: 200, broken: false });
+    expect(decompress("zstd", reply.body).equals(small.nar)).toBe(true);
+  });
+
+  test("without its program a compression is not made, and that counts against nobody", async () => {
+    const ours = await gone(small, "xz");
+    const backup = await world.upstream();
+    const target = serve(backup, small, "zstd");
+    await world.start({ programs: { xz: undefined, bzip2: undefined } });
+    expect((await world.ask(ours)).status).toBe(404);
+    expect(backup.count(target)).toBe(0);
+    expect((await world.ask(await world.narTarget(small))).status).toBe(200);
+  });
+
+  test("a program that fails never completes a body, nor counts against the source", async () => {
+    const ours = await gone(large, "xz");
+    const backup = await world.upstream();
+    serve(backup, large, "zstd");
+    await world.start({ programs: { xz: "/bin/false", bzip2: undefined } });
+    expect((await world.ask(ours)).status).toBe(404);
+    expect(world.warnings().join("\n")).toContain("the NAR cannot be compressed again");
+    expect((await world.ask(await world.narTarget(large))).body.equals(cached(large, "zstd").file)).toBe(true);
+  });
+
+  test("more at once than there are places wait, also behind clients that leave in the middle", async () => {
+    const big = packageOf("big", 8 << 20);
+    const ours = await gone(big, "xz");
+    serve(await world.upstream(), big, "zstd");
+    await world.start({ limits: { encoders: 1 } });
+    const leaving = Array.from({ length: 3 }, () => leave(world.port, ours));
+    const staying = Array.from({ length: 2 }, () => world.ask(ours));
+    await Promise.all(leaving);
+    for (const reply of await Promise.all(staying)) {
+      expect(reply).toMatchObject({ status: 200, broken: false });
+      expect(decompress("xz", reply.body).equals(big.nar)).toBe(true);
+    }
   });
 
   test("a form that cannot be looked into here is no source", async () => {

@@ -6,7 +6,15 @@ import { spawnSync } from "node:child_process";
 import { createCipheriv, createHash } from "node:crypto";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { brotliCompressSync, gzipSync, zstdCompressSync } from "node:zlib";
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  constants,
+  gunzipSync,
+  gzipSync,
+  zstdCompressSync,
+  zstdDecompressSync,
+} from "node:zlib";
 import {
   checkNar,
   formatSriHash,
@@ -79,11 +87,40 @@ export function compress(compression: Compression, bytes: Uint8Array): Uint8Arra
     case "gzip":
       return gzipSync(bytes);
     case "br":
-      return brotliCompressSync(bytes);
+      return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } });
     case "xz":
     case "bzip2":
       return spawnSync(compression, ["-c", "-1"], { input: bytes, maxBuffer: 1 << 28 }).stdout;
   }
+}
+
+/** Throws for a compressed file that is not whole. */
+export function decompress(compression: Compression, bytes: Uint8Array): Buffer {
+  switch (compression) {
+    case "none":
+      return Buffer.from(bytes);
+    case "zstd":
+      return zstdDecompressSync(bytes);
+    case "gzip":
+      return gunzipSync(bytes);
+    case "br":
+      return brotliDecompressSync(bytes);
+    case "xz":
+    case "bzip2": {
+      const { status, stdout, stderr } = spawnSync(compression, ["-dc"], { input: bytes, maxBuffer: 1 << 28 });
+      if (status !== 0) throw new Error(stderr.toString());
+      return stdout;
+    }
+  }
+}
+
+/** Asks, and closes the connection after the first bytes of the body. */
+export function leave(port: number, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const asked = httpRequest({ host: "127.0.0.1", port, path, agent: false });
+    asked.on("error", reject).on("close", resolve).end();
+    asked.on("response", (response) => response.once("data", () => response.destroy()));
+  });
 }
 
 export const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash("sha256").update(bytes).digest());
