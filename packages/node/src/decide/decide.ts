@@ -5,14 +5,16 @@
  * that claims nothing. The value returned has the decided digest, wherever it came from.
  */
 import type { Crypto } from "@trustix/crypto";
-import { equalBytes, toHex } from "@trustix/crypto";
+import { toHex } from "@trustix/crypto";
 import { decide } from "@trustix/decider";
-import type { Decided, Rule, Sandbox, Voter } from "@trustix/decider";
-import type { LogHead, LogId, Protocol } from "@trustix/protocol";
+import type { Rule, Sandbox, Voter } from "@trustix/decider";
+import type { LogHead, LogId, Protocol, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Clock, Decide, DecideReport, Follower, LogReader, Values } from "../model.ts";
 import { DecidedCache } from "./decided-cache.ts";
+import { EarlyValue } from "./early-value.ts";
 import { gatherVotes } from "./gather-votes.ts";
+import { ValueSource } from "./value-source.ts";
 
 /** The rules of one protocol, and everybody who may vote: N. */
 export interface Policy {
@@ -40,41 +42,32 @@ export interface DecideOptions {
 export const DEFAULT_BUDGET_MS = 2_000;
 
 export function createDecide(options: DecideOptions): Decide {
-  const { crypto, clock, follower, sandbox, values } = options;
+  const { clock, follower, sandbox } = options;
   const budgetMs = options.budgetMs ?? DEFAULT_BUDGET_MS;
   const own = new Map<LogId, LogReader>(options.own.map((reader) => [reader.info.id, reader]));
   const cache = new DecidedCache();
+  const source = new ValueSource(options);
 
   async function decideNow(policy: Policy, key: Uint8Array, signal: AbortSignal): Promise<DecideReport> {
     const ids = policy.voters.map(({ logId }) => logId);
-    const votes = await gatherVotes({ ids, own, follower }, key, { budgetMs, clock }, signal);
-    if (signal.aborted) throw new NodeError("deadline", "the decision was given up by whoever asked");
-    const { decision, reason } = decide({ rules: policy.rules, voters: policy.voters, votes, sandbox });
-    if (decision === undefined) return { decision: undefined, votes, reason };
-    const value = await valueOf(decision, signal);
-    if (value === undefined) {
-      const missing = `${reason}; but nobody could deliver the value ${toHex(decision.digest)}`;
-      return { decision: undefined, votes, reason: missing };
-    }
-    const { digest, confidence, logIds } = decision;
-    return { decision: { digest, value, confidence, logIds }, votes, reason };
-  }
-
-  async function valueOf({ digest, logIds }: Decided, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const matches = (value: Uint8Array | undefined): value is Uint8Array =>
-      value !== undefined && equalBytes(crypto.sha256(value), digest);
-    // A store that cannot be read is no reason to refuse what others can deliver.
-    const [stored] = await values.getMany([digest]).catch(() => []);
-    if (matches(stored)) return stored;
-    const stop = new AbortController();
-    const end = (): void => stop.abort();
-    const budget = clock.after(budgetMs, end);
+    const early = new EarlyValue(source);
+    const end = (): void => early.end();
     signal.addEventListener("abort", end);
     try {
-      const fetched = await follower.value(digest, logIds, stop.signal);
-      return matches(fetched) ? fetched : undefined;
+      const voters = { ids, own, follower, onVote: (vote: Vote) => early.sawVote(vote) };
+      const votes = await gatherVotes(voters, key, { budgetMs, clock }, signal);
+      if (signal.aborted) throw new NodeError("deadline", "the decision was given up by whoever asked");
+      const { decision, reason } = decide({ rules: policy.rules, voters: policy.voters, votes, sandbox });
+      if (decision === undefined) return { decision: undefined, votes, reason };
+      const value = await early.of(decision, clock, budgetMs);
+      if (value === undefined) {
+        const missing = `${reason}; but nobody could deliver the value ${toHex(decision.digest)}`;
+        return { decision: undefined, votes, reason: missing };
+      }
+      const { digest, confidence, logIds } = decision;
+      return { decision: { digest, value, confidence, logIds }, votes, reason };
     } finally {
-      budget.cancel();
+      early.end();
       signal.removeEventListener("abort", end);
     }
   }

@@ -13,6 +13,8 @@ export interface Voters {
   /** Logs of this node vote without the network. */
   readonly own: ReadonlyMap<LogId, LogReader>;
   readonly follower: Pick<Follower, "vote">;
+  /** Told each vote when it comes. */
+  readonly onVote?: (vote: Vote) => void;
 }
 
 /** In the order of `voters.ids`. Never throws; ends early, with what there is, when `signal` is aborted. */
@@ -27,8 +29,9 @@ export async function gatherVotes(
   const all = Promise.all(
     voters.ids.map(async (logId) => {
       const own = voters.own.get(logId);
-      const vote = own === undefined ? voters.follower.vote(logId, key, stop.signal) : ownVote(own, key);
-      votes.set(logId, await vote);
+      const vote = await (own === undefined ? voters.follower.vote(logId, key, stop.signal) : ownVote(own, key));
+      votes.set(logId, vote);
+      voters.onVote?.(vote);
     }),
   );
   await new Promise<void>((resolve) => {

@@ -174,18 +174,27 @@ class RemoteFollower implements CacheableFollower {
     if (log.head.against !== undefined) return [...remotes];
     try {
       const shown = new Map<Remote, ShownHead>();
-      const answered = await Promise.all(remotes.map((remote) => this.#askHead(remote, log, options, shown)));
+      const answered = await Promise.all(
+        remotes.map((remote) =>
+          this.#askHead(remote, log, options, shown).catch((error: unknown) => this.#failed(remote, log, error)),
+        ),
+      );
       if (options.signal.aborted) return [...remotes];
       const others = log.places.bestFirst().flatMap((other) => (shown.has(other) ? [] : log.clients.get(other)!));
       const verdicts = await log.head.judge([...shown.values()], others, options);
       const silent = new Set([...shown.keys()].filter((remote, i) => !this.#apply(remote, log, verdicts[i]!)));
       return remotes.filter((remote, i) => answered[i] === true && !silent.has(remote));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const remote = remotes.map(({ url }) => url).join(", ");
-      this.#options.onEvent?.({ kind: "failed", logId: log.head.info.id, remote, why });
+      for (const remote of remotes) this.#failed(remote, log, error);
       return [...remotes];
     }
+  }
+
+  /** Something of ours went wrong: the store, or a defect. */
+  #failed(remote: Remote, log: Followed, error: unknown): true {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#options.onEvent?.({ kind: "failed", logId: log.head.info.id, remote: remote.url, why });
+    return true;
   }
 
   /** Asks for a head, which goes to `shown` if it is one of the log's; true if the remote answered. */

@@ -178,3 +178,14 @@ test("a remote that comes back is asked together with the others from then on", 
   expect(net.clock.waiting()).toEqual([HALF_HOUR - 1000]);
   expect(net.states(mercury)).toEqual(["reachable", "reachable"]);
 });
+
+test("a defect that one remote brings out costs that remote its round, not the others", async () => {
+  const mercury = grown("mercury", 3);
+  const nodes = [new FakeNode("memory:odd", mercury), new FakeNode("memory:good", mercury)];
+  nodes[0]!.tamper = () => {
+    throw new TypeError("a bug of ours");
+  };
+  const net = await follow([mercury], nodes);
+  expect(held(net, mercury)).toEqual(mercury.head());
+  expect(net.events).toMatchObject([{ kind: "failed", remote: "memory:odd", why: "a bug of ours" }, { kind: "taken" }]);
+});
