@@ -149,8 +149,14 @@ const COMMANDS: readonly CommandSpec[] = [
   {
     name: "fsck",
     summary: "check a state folder: recompute every root and record from the stored entries",
-    details: "The daemon must not run on it. Exit 3 if anything stored contradicts anything else.",
-    flags: [{ words: "--state <folder>", description: "the state folder (default: the user's)" }, JSON_FLAG],
+    details:
+      "The daemon must not run on it. Exit 3 if anything stored contradicts anything else. With --config, head markers\n" +
+      "are compared as well, and signatures of followed logs checked.",
+    flags: [
+      { words: "--state <folder>", description: "the state folder (default: the user's)" },
+      { words: "--config <file>", description: "the daemon's configuration (default: none)" },
+      JSON_FLAG,
+    ],
     examples: ["trustix fsck --state ./state"],
     load: () => import("./commands/fsck.ts"),
   },

@@ -229,6 +229,12 @@ test("what cannot be recovered says why and what to do", { timeout: 60_000 }, as
     exit: 1,
     err: expect.stringContaining(`nobody to fetch log ${logId} from`),
   });
+  // The folder alone is in order; what is outside it says that something is missing.
+  expect(await run("fsck", "--state", "state")).toMatchObject({ exit: 0 });
+  expect(await run("fsck", "--state", "state", "--config", "publisher.toml")).toMatchObject({
+    exit: 3,
+    out: expect.stringMatching(/missing: the head marker has a head of 5 entries/),
+  });
   // A source that lags too: what it has is taken, and the log stays stopped.
   await cp(join(home, "state"), join(home, "copy"), { recursive: true });
   expect(await recover("--from-state", "copy")).toMatchObject({

@@ -15,5 +15,7 @@ export type { Clock, Publisher } from "./model.ts";
 // For whoever looks after what it stores.
 export { recoverLog, type Recovered, type RecoverOptions } from "./recover-log.ts";
 export { fsck, type FsckOptions } from "./fsck/fsck.ts";
+export { fsckStore, type FsckStoreOptions } from "./fsck/fsck-store.ts";
+export { fileHeadMarker } from "./publisher/head-marker.ts";
 export { storedLogs } from "./fsck/stored-logs.ts";
-export type { LogReport, Problem, ProblemKind, Progress } from "./fsck/report.ts";
+export type { LogReport, Problem, ProblemKind, Progress, StoreReport } from "./fsck/report.ts";

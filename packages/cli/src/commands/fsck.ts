@@ -1,11 +1,22 @@
 /** `trustix fsck`: checks a state folder that no daemon holds. Changes nothing. */
 import { access } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fsck, storedLogs, type LogReport } from "@trustix/node";
+import {
+  type Config,
+  fileHeadMarker,
+  fsck,
+  fsckStore,
+  loadConfig,
+  storedLogs,
+  type FsckOptions,
+  type LogReport,
+  type Problem,
+  type StoreReport,
+} from "@trustix/node";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { openEmbeddedStore } from "@trustix/storage";
 import { CliError, EXIT } from "../cli-error.ts";
-import type { Action } from "../command.ts";
+import type { Action, CommandInput } from "../command.ts";
 import { defaultStateFolder } from "../default-places.ts";
 import { counted } from "../words.ts";
 
@@ -20,21 +31,26 @@ export const run: Action = async (input) => {
       cause,
     });
   });
+  const config = await configOf(input);
   const store = await openEmbeddedStore(folder);
   let reports: LogReport[];
+  let beside: StoreReport;
   try {
     const logs = await storedLogs(store);
     const onProgress = (step: string, done: number, total: number): void => {
       io.signal.throwIfAborted();
       io.progress(total === 0 ? step : `${step}: ${done} of ${total}`);
     };
-    reports = await fsck(store, { crypto: nodeCrypto(), logs, onProgress });
+    const crypto = nodeCrypto();
+    reports = await fsck(store, { crypto, logs, onProgress, ...markersOf(config) });
+    const followed = config?.subscribers.map(({ info }) => info) ?? [];
+    beside = await fsckStore(store, { crypto, logs, followed, onProgress });
   } finally {
     await store.close();
   }
-  if (input.on("json")) io.out(JSON.stringify(reports));
-  else for (const report of reports) for (const line of reportLines(report)) io.out(line);
-  const problems = reports.reduce((sum, { problemCount }) => sum + problemCount, 0);
+  if (input.on("json")) io.out(JSON.stringify({ logs: reports, store: beside }));
+  else for (const line of [...reports.flatMap(reportLines), ...storeLines(beside)]) io.out(line);
+  const problems = [...reports, beside].reduce((sum, { problemCount }) => sum + problemCount, 0);
   if (problems === 0) {
     if (reports.length === 0) io.note("trustix: the state holds no log");
     return EXIT.done;
@@ -45,10 +61,34 @@ export const run: Action = async (input) => {
   });
 };
 
+/** `--config`: only then, because a check must not depend on a configuration that may be what is broken. */
+async function configOf(input: CommandInput): Promise<Config | undefined> {
+  const path = input.text("config");
+  if (path === undefined) return undefined;
+  return loadConfig(path, { crypto: nodeCrypto(), env: input.io.env, cwd: input.io.cwd, keys: false });
+}
+
+function markersOf(config: Config | undefined): Pick<FsckOptions, "marked"> {
+  const folder = config?.headMarker;
+  return folder === undefined ? {} : { marked: (logId) => fileHeadMarker(folder, logId).read() };
+}
+
 function reportLines({ logId, entries, heads, waiting, refused, problems, problemCount }: LogReport): string[] {
   const sizes = `${counted(entries, "entry", "entries")}, ${counted(heads, "head", "heads")}, ${waiting} waiting, ${refused} refused`;
+  return [`log ${logId}: ${sizes}: ${verdict(problemCount)}`, ...problemLines(problems, problemCount)];
+}
+
+function storeLines({ values, followed, problems, problemCount }: StoreReport): string[] {
+  const sizes = `${counted(values, "value", "values")}, ${counted(followed, "record", "records")} of followed logs`;
+  return [`store: ${sizes}: ${verdict(problemCount)}`, ...problemLines(problems, problemCount)];
+}
+
+function verdict(problemCount: number): string {
+  return problemCount === 0 ? "sound" : counted(problemCount, "problem", "problems");
+}
+
+function problemLines(problems: readonly Problem[], problemCount: number): string[] {
   return [
-    `log ${logId}: ${sizes}: ${problemCount === 0 ? "sound" : counted(problemCount, "problem", "problems")}`,
     ...problems.map(({ kind, message }) => `  ${kind}: ${message}`),
     ...(problemCount > problems.length ? [`  and ${problemCount - problems.length} more`] : []),
   ];

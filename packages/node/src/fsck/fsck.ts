@@ -7,12 +7,13 @@
  * const isSound = reports.every(({ problemCount }) => problemCount === 0);
  */
 import { type Crypto, fromHex } from "@trustix/crypto";
-import type { LogInfo } from "@trustix/protocol";
+import type { LogHead, LogId, LogInfo } from "@trustix/protocol";
 import type { Reads, Store } from "@trustix/storage";
 import { LogKeys, logRecordKey } from "../logs/keys.ts";
 import { serialOf } from "../logs/register-logs.ts";
 import { checkEntries } from "./check-entries.ts";
 import { checkHeads } from "./check-heads.ts";
+import { checkMarker } from "./check-marker.ts";
 import { checkMap } from "./check-map.ts";
 import { checkQueue } from "./check-queue.ts";
 import { checkSpaces } from "./check-spaces.ts";
@@ -22,6 +23,8 @@ export interface FsckOptions {
   readonly crypto: Crypto;
   /** The logs to check; one that the store does not hold is reported as missing. */
   readonly logs: readonly LogInfo[];
+  /** A log's head marker, where there is one: the store must continue it. */
+  readonly marked?: (logId: LogId) => Promise<LogHead | undefined>;
   readonly onProgress?: Progress;
 }
 
@@ -56,6 +59,7 @@ async function checkLog(reads: Reads, info: LogInfo, options: FsckOptions): Prom
     const check: Check = { reads, crypto, info, keys, findings, progress: onProgress };
     const { heads, newest } = await checkHeads(check);
     counted.heads = heads;
+    if (options.marked) await checkMarker(check, newest, options.marked);
     counted.entries = await checkEntries(check, newest);
     const map = await checkMap(check, newest);
     Object.assign(counted, await checkQueue(check, map));

@@ -12,7 +12,8 @@ export type ProblemKind =
   | "wrong";
 
 export interface Problem {
-  readonly logId: LogId;
+  /** `undefined`: it is no log's, see `StoreReport`. */
+  readonly logId: LogId | undefined;
   readonly kind: ProblemKind;
   /** One sentence: which record, what came, what was wanted. */
   readonly message: string;
@@ -29,18 +30,27 @@ export interface LogReport {
   readonly problemCount: number;
 }
 
+/** What is stored beside the logs' own records. */
+export interface StoreReport {
+  readonly values: number;
+  /** Records of followed logs: held heads, evidence. */
+  readonly followed: number;
+  readonly problems: readonly Problem[];
+  readonly problemCount: number;
+}
+
 /** What is being checked, and how much of it is done. */
 export type Progress = (step: string, done: number, total: number) => void;
 
 const MAX_PROBLEMS = 100;
 
-/** Collects the problems of one log; damage is often in many records at once, so only the first are kept. */
+/** Collects the problems of one log, or of none; damage is often in many records at once, so only the first are kept. */
 export class Findings {
-  readonly logId: LogId;
+  readonly logId: LogId | undefined;
   readonly problems: Problem[] = [];
   count = 0;
 
-  constructor(logId: LogId) {
+  constructor(logId: LogId | undefined) {
     this.logId = logId;
   }
 

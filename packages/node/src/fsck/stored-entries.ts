@@ -13,7 +13,10 @@ export interface EntryRun {
  * Every bundle in order. With `report`, bundles that cannot be read, are missing or hold too little are problems; a
  * later reading of the same bundles leaves that out.
  */
-export async function* storedEntries({ reads, keys, findings }: Check, report: boolean): AsyncGenerator<EntryRun> {
+export async function* storedEntries(
+  { reads, keys, findings }: Pick<Check, "reads" | "keys" | "findings">,
+  report: boolean,
+): AsyncGenerator<EntryRun> {
   const { from, to } = rangeOf(keys.bundles);
   let wanted = 0;
   let isLast = false;

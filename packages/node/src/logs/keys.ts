@@ -11,6 +11,7 @@ const NODE_SPACE = 0x00;
 const LOGS_SPACE = 0x01;
 const LOG_SPACE = 0x10;
 const VALUE_SPACE = 0x20;
+const FOLLOWED_SPACE = 0x30;
 
 /** Bytes of a store path's hash part. */
 export const HASH_PART_BYTES = 20;
@@ -122,6 +123,44 @@ export function rangeOf(prefix: Uint8Array): KeyRange {
   const to = prefix.slice();
   to[to.length - 1]!++;
   return { from: prefix, to };
+}
+
+/** All values whose digests are at least `from` and below `to`; `undefined`: up to the last. */
+export function valuesBetween(from: Uint8Array, to: Uint8Array | undefined): KeyRange {
+  return { from: valueKey(from), to: to ? valueKey(to) : Uint8Array.of(VALUE_SPACE + 1) };
+}
+
+/** Every record of followed logs. */
+export function followedRecords(): KeyRange {
+  return rangeOf(Uint8Array.of(FOLLOWED_SPACE));
+}
+
+/** Where nothing should be, in a store whose logs have these serials. */
+export function emptyRanges(serials: readonly number[]): KeyRange[] {
+  const used: KeyRange[] = [
+    { from: NODE_KEY, to: joined(NODE_KEY, Uint8Array.of(0)) },
+    rangeOf(Uint8Array.of(LOGS_SPACE)),
+    ...serials.toSorted((a, b) => a - b).map(logSpace),
+    rangeOf(Uint8Array.of(VALUE_SPACE)),
+    followedRecords(),
+  ];
+  const ranges: KeyRange[] = [];
+  let from = new Uint8Array(0);
+  for (const { from: to, to: next } of used) {
+    ranges.push({ from, to });
+    from = next.slice();
+  }
+  // No key is that long.
+  return [...ranges, { from, to: new Uint8Array(1024).fill(255) }];
+}
+
+function logSpace(serial: number): KeyRange {
+  const to = serial === 0xffff ? Uint8Array.of(LOG_SPACE + 1) : u16Key(serial + 1);
+  return { from: u16Key(serial), to };
+}
+
+function u16Key(serial: number): Uint8Array {
+  return Uint8Array.of(LOG_SPACE, serial >> 8, serial & 255);
 }
 
 /** The number at the end of a numbered key. */

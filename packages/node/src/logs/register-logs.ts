@@ -42,7 +42,8 @@ function encodeNode(nextSerial: number): Uint8Array {
   return new RecordWriter(5).u8(LAYOUT_VERSION).u32(nextSerial).done();
 }
 
-function decodeNode(bytes: Uint8Array): number {
+/** The next serial, in the store's layout record. Throws `corrupt`. */
+export function decodeNode(bytes: Uint8Array): number {
   const record = new RecordReader(bytes, "the store's layout record", NODE_KEY);
   record.version(LAYOUT_VERSION);
   const nextSerial = record.u32();

@@ -13,6 +13,7 @@ import { decodeHead } from "../../src/logs/head-record.ts";
 import { registerLogs } from "../../src/logs/register-logs.ts";
 import { logRecordKey } from "../../src/logs/keys.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
+import { fsckStore } from "../../src/fsck/fsck-store.ts";
 import { resolveNeeds } from "../../src/logs/resolve-needs.ts";
 import type { HeadMarker } from "../../src/publisher/head-marker.ts";
 import { expectNothingLost } from "./check-notes.ts";
@@ -46,7 +47,8 @@ async function expectSound(disk: Store, notes: Notes, options: TestLogOptions): 
   // Stopped before the log had its place in the store: there is nothing to check, and nothing was promised.
   if (!record) expect(notes.acknowledged.size).toBe(0);
   const report = await fsck(disk, { crypto, logs: record ? [info] : [] });
-  expect(report.flatMap(({ problems }) => problems)).toEqual([]);
+  const beside = await fsckStore(disk, { crypto, logs: record ? [info] : [] });
+  expect([...report, beside].flatMap(({ problems }) => problems)).toEqual([]);
   const log = await openTestLog(disk, options);
   expect(log.publisher.status().stopped).toBeUndefined();
   await expectNothingLost(disk, log, notes);
@@ -57,7 +59,8 @@ async function expectSound(disk: Store, notes: Notes, options: TestLogOptions): 
   expect(log.publisher.status().waiting).toBe(0);
   await expectNothingLost(disk, log, notes);
   const again = await fsck(disk, { crypto, logs: [info] });
-  expect(again.flatMap(({ problems }) => problems)).toEqual([]);
+  const besideAgain = await fsckStore(disk, { crypto, logs: [info] });
+  expect([...again, besideAgain].flatMap(({ problems }) => problems)).toEqual([]);
   await log.publisher.close();
 }
 

@@ -1,0 +1,127 @@
+/** What lies in a store beside its logs' own records, and outside it: the head marker. */
+import type { Contradiction } from "@trustix/client";
+import { concatBytes, fromHex } from "@trustix/crypto";
+import { type LogHead, signHead } from "@trustix/protocol";
+import { type Store, openMemoryStore } from "@trustix/storage";
+import { beforeEach, expect, test } from "vitest";
+import { checkUnclaimed } from "../../src/fsck/check-values.ts";
+import { fsck } from "../../src/fsck/fsck.ts";
+import { fsckStore } from "../../src/fsck/fsck-store.ts";
+import { Findings, type Problem } from "../../src/fsck/report.ts";
+import { LogKeys, logRecordKey, NODE_KEY, valueKey } from "../../src/logs/keys.ts";
+import { RememberedLogs } from "../../src/subscriber/remembered-logs.ts";
+import { crypto, items, logInfo, openTestLog, seed } from "../publisher/test-log.ts";
+
+const info = logInfo();
+const other = logInfo(undefined, new Uint8Array(32).fill(9));
+let store: Store;
+let head: LogHead;
+
+/** Two logs, the second without entries; the first is followed as well, and was caught lying. */
+beforeEach(async () => {
+  store = openMemoryStore();
+  const { publisher } = await openTestLog(store);
+  await publisher.submit(items(0, 100));
+  await publisher.flush();
+  await publisher.submit(items(100, 200));
+  head = await publisher.flush();
+  await publisher.close();
+  const second = await openTestLog(store, { seed: new Uint8Array(32).fill(9) });
+  await second.publisher.close();
+  const remembered = new RememberedLogs(store, crypto);
+  await remembered.keepHead(info, head, 1);
+  await remembered.keepEvidence(info, lie(signed({ logRoot: new Uint8Array(32) })), 2);
+});
+
+/** What convicts the log if its own key signed `second`. */
+const lie = (second: LogHead): Contradiction => ({ kind: "same_size", first: head, second });
+
+const heldKey = concatBytes(Uint8Array.of(0x30), fromHex(info.id), Uint8Array.of(0x68));
+
+async function problems(followed = [info]): Promise<Problem["message"][]> {
+  const report = await fsckStore(store, { crypto, logs: [info, other], followed });
+  expect(report.problemCount).toBe(report.problems.length);
+  return report.problems.map(({ kind, message }) => `${kind}: ${message}`);
+}
+
+test("a sound store has no problems", async () => {
+  expect(await fsckStore(store, { crypto, logs: [info, other], followed: [info] })).toEqual({
+    values: 300,
+    followed: 2,
+    problems: [],
+    problemCount: 0,
+  });
+  expect((await fsckStore(openMemoryStore(), { crypto, logs: [] })).problems).toEqual([]);
+});
+
+test.each([
+  { what: "a value that no entry claims", key: valueKey(new Uint8Array(32).fill(3)), wanted: /^surplus: value 0303/ },
+  { what: "a value's key that is too long", key: valueKey(new Uint8Array(33)), wanted: /^surplus: value 0000/ },
+  { what: "a log's record without a log", key: new LogKeys(2).head(0), wanted: /^surplus: .*belongs to no log/ },
+  { what: "one far away", key: new LogKeys(0xffff).bundle(0), wanted: /^surplus: .*belongs to no log/ },
+  { what: "a record before all others", key: Uint8Array.of(0, 1), wanted: /^surplus: .*belongs to no log/ },
+  { what: "a record in a space of its own", key: Uint8Array.of(0x21), wanted: /^surplus: .*belongs to no log/ },
+  { what: "a record behind all others", key: Uint8Array.of(0xff, 0xff), wanted: /^surplus: .*belongs to no log/ },
+  { what: "a layout record of another version", key: NODE_KEY, wanted: /^unreadable: the store's layout record/ },
+  { what: "a held head cut short", key: heldKey, wanted: /^unreadable: held head of followed log/ },
+  {
+    what: "a followed log's record of unknown kind",
+    key: concatBytes(heldKey, Uint8Array.of(1)),
+    wanted: /^surplus: a record of unknown kind beside followed/,
+  },
+  {
+    what: "evidence that is none",
+    key: concatBytes(heldKey.slice(0, -1), Uint8Array.of(0x65), crypto.sha256(new Uint8Array(0))),
+    wanted: /^unreadable: evidence .* against log/,
+  },
+])("$what is found", async ({ key, wanted }) => {
+  await store.write([[key, Uint8Array.of(9, 1, 1)]]);
+  expect(await problems()).toEqual([expect.stringMatching(wanted)]);
+});
+
+test("heads and evidence that another key signed are found where the log's key is known", async () => {
+  const remembered = new RememberedLogs(store, crypto);
+  const forged = signed({ logRoot: new Uint8Array(32) }, new Uint8Array(32).fill(9));
+  await remembered.keepHead(info, forged, 1);
+  await remembered.keepEvidence(info, lie(forged), 2);
+  expect(await problems([])).toEqual([]);
+  expect((await problems()).sort()).toEqual([
+    expect.stringMatching(/^wrong: evidence .*does not convict/),
+    expect.stringMatching(/^wrong: held head .*not signed/),
+  ]);
+});
+
+test("a serial that two logs have, or that was never given, is found", async () => {
+  const [record] = await store.getMany([logRecordKey(fromHex(other.id))]);
+  for (const [serial, wanted] of [
+    [0, /has serial 0, which another log has/],
+    [7, /has serial 7, the next to be given is 2/],
+  ] as const) {
+    await store.write([[logRecordKey(fromHex(other.id)), record!.with(2, serial)]]);
+    expect((await problems()).join("\n")).toMatch(wanted);
+  }
+});
+
+test("values of a large store are gone through part by part", async () => {
+  const findings = new Findings(undefined);
+  const surplus = crypto.sha256(Buffer.from("nobody's"));
+  await store.write([[valueKey(surplus), Uint8Array.of(1)]]);
+  expect(await checkUnclaimed(store, [new LogKeys(0)], findings, () => {}, 20)).toBe(301);
+  expect(findings.problems).toMatchObject([{ kind: "surplus" }]);
+});
+
+test.each([
+  { what: "the newest head", marker: () => head, wanted: [] },
+  { what: "nothing", marker: () => undefined, wanted: [] },
+  { what: "a newer head", marker: () => signed({ treeSize: 301 }), wanted: ["missing"] },
+  { what: "another head of the size", marker: () => signed({ logRoot: new Uint8Array(32) }), wanted: ["wrong"] },
+  { what: "an older head that is no past of it", marker: () => signed({ treeSize: 100 }), wanted: ["wrong"] },
+  { what: "a head of another key", marker: () => signed({}, new Uint8Array(32).fill(9)), wanted: ["wrong"] },
+])("a head marker with $what", async ({ marker, wanted }) => {
+  const [report] = await fsck(store, { crypto, logs: [info], marked: async () => marker() });
+  expect(report!.problems.map(({ kind }) => kind)).toEqual(wanted);
+});
+
+function signed(change: Partial<LogHead>, by = seed): LogHead {
+  return signHead(crypto, by, { ...head, ...change });
+}
