@@ -109,13 +109,14 @@ async function follow(): Promise<void> {
   }
 }
 
-async function writeConfigs(): Promise<void> {
+async function writeConfigs(remotes: readonly string[] = []): Promise<void> {
   const key = (await readFile(join(home, "log.pub"), "utf8")).trim();
   const token = (await readFile(join(home, "token.pub"), "utf8")).trim();
   const publicKey = `publicKey = { type = "ed25519", key = "${key}" }`;
   await writeFile(
     join(home, "publisher.toml"),
-    `write_tokens = ["${token}"]
+    `remotes = ${JSON.stringify(remotes)}
+write_tokens = ["${token}"]
 head-marker = "heads"
 flush = { interval = 600 }
 [[publishers]]
@@ -172,9 +173,13 @@ const recover = (...args: string[]): Promise<Ran> =>
   run("recover", "--config", "publisher.toml", "--state", "state", ...args);
 
 test.each([
-  { from: "a newer copy of the state", waiting: 1 },
-  { from: "a node that serves the log", waiting: 0 },
-])("a publisher on an old backup catches up from $from and publishes on", { timeout: 120_000 }, async (row) => {
+  { from: "a newer copy of the state", how: "--from-state" },
+  { from: "a node that serves the log", how: "--from" },
+  { from: "the configured remotes, one of them down", how: "remotes" },
+])("a publisher on an old backup catches up from $from and publishes on", { timeout: 120_000 }, async ({ how }) => {
+  const isNode = how !== "--from-state";
+  const waiting = isNode ? 0 : 1;
+  if (how === "remotes") await writeConfigs([address("nobody"), address("source")]);
   let publisher = await daemon("publisher", "publisher.toml", "state");
   expect(await at("publisher", "submit", "--key", hex("x"), "--value", hex("later"))).toMatchObject({ out: "OK" });
   expect(await at("publisher", "flush")).toMatchObject({ exit: 1, err: expect.stringContaining("`trustix recover`") });
@@ -188,16 +193,15 @@ test.each([
   });
   await publisher.stop();
 
-  const isNode = row.waiting === 0;
   const source = isNode ? await daemon("source", "publisher.toml", "newer") : undefined;
-  const from = isNode ? ["--from", address("source")] : ["--from-state", "newer"];
+  const from = how === "remotes" ? [] : [how, isNode ? address("source") : "newer"];
   const words = ["recover", "--config", "publisher.toml", "--state", "state", ...from, "--json"];
   const recovered = await start(words).ended;
-  expect(recovered).toMatchObject({ exit: 0, err: "" });
+  expect(recovered).toMatchObject({ exit: 0, err: how === "remotes" ? expect.stringContaining("nobody.socket") : "" });
   expect(JSON.parse(recovered.out)).toEqual({
     treeSize: 5,
     fetched: 3,
-    waitingTakenOver: row.waiting,
+    waitingTakenOver: waiting,
     from: isNode ? address("source") : join(home, "newer"),
     sourceTreeSize: 5,
   });
@@ -207,7 +211,7 @@ test.each([
   publisher = await daemon("publisher", "publisher.toml", "state");
   await publish("publisher", "y");
   const [log] = (await status("publisher")).published;
-  expect(log).toMatchObject({ treeSize: 7 + row.waiting, waiting: 0 });
+  expect(log).toMatchObject({ treeSize: 7 + waiting, waiting: 0 });
   expect(log).not.toHaveProperty("stopped");
   await follow();
   expect(await at("publisher", "query", "--key", hex("d"))).toMatchObject({ exit: 0 });
