@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import { nearest } from "./nearest.ts";
-import { keyPath, type Problem } from "./problems.ts";
+import { isShown, keyPath, type Problem } from "./problems.ts";
 
 /** What a schema node is, wrappers taken off. */
 export type Node =
@@ -40,7 +40,12 @@ export function matchKeys(schema: z.ZodType, value: unknown, problems: Problem[]
   if (node.kind === "list") {
     return Array.isArray(value) ? value.map((item, i) => matchKeys(node.item, item, problems, [...path, i])) : value;
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Date) return value;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  if (value instanceof Date) {
+    // An object without keys to a schema: it would stand for a table with every default.
+    if (node.kind === "object") problems.push({ key: keyPath(path), message: "a date came, a table wanted" });
+    return value;
+  }
   const out: Record<string, unknown> = {};
   for (const [key, inner] of Object.entries(value)) {
     if (UNSAFE.has(key)) {
@@ -52,7 +57,7 @@ export function matchKeys(schema: z.ZodType, value: unknown, problems: Problem[]
       continue;
     }
     const known = Object.keys(node.shape).find((name) => name.toLowerCase() === key.toLowerCase());
-    if (known === undefined) problems.push(unknownKey(key, Object.keys(node.shape), path));
+    if (known === undefined) problems.push(unknownKey(key, Object.keys(node.shape), path, isShown(problems)));
     else if (Object.hasOwn(out, known)) {
       problems.push({ key: keyPath([...path, known]), message: `given twice, once as ${JSON.stringify(key)}` });
     } else out[known] = matchKeys(node.shape[known]!, inner, problems, [...path, known]);
@@ -60,8 +65,8 @@ export function matchKeys(schema: z.ZodType, value: unknown, problems: Problem[]
   return out;
 }
 
-function unknownKey(key: string, known: readonly string[], path: readonly PropertyKey[]): Problem {
-  const near = nearest(key, known);
+function unknownKey(key: string, known: readonly string[], path: readonly PropertyKey[], isShown: boolean): Problem {
+  const near = isShown ? nearest(key, known) : undefined;
   return {
     key: keyPath([...path, key]),
     message:

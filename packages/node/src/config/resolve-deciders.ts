@@ -3,8 +3,7 @@ import type { Rule, Sandbox } from "@trustix/decider";
 import type { LogId } from "@trustix/protocol";
 import type { LogConfig, ProtocolRules } from "./config.ts";
 import type { Findings } from "./findings.ts";
-import { nearest } from "./nearest.ts";
-import { shownValue } from "./problems.ts";
+import { shownNames, shownValue } from "./problems.ts";
 import { resolveProtocol } from "./resolve-logs.ts";
 import type { ConfigFile } from "./schema.ts";
 
@@ -94,21 +93,19 @@ function resolveQuorum(settings: NonNullable<Entry["quorum"]>, voters: Voters, p
 
 /** `tolerant`: an id that is not configured is only warned about, as files of the existing program may hold one. */
 function findVoter(text: string, voters: Voters, path: Path, findings: Findings, tolerant: boolean): LogId | undefined {
-  const found = voters.find(({ logId, name }) => name === text || logId === text.toLowerCase());
+  const id = text.toLowerCase();
+  const found = voters.find(({ logId, name }) => name === text || logId === id);
   if (found !== undefined) return found.logId;
   const isId = /^[0-9a-f]{64}$/i.test(text);
   if (tolerant && isId) {
     findings.warn(path, `log ${text} is not configured: this rule never decides`);
-    return text.toLowerCase() as LogId;
+    return id as LogId;
   }
-  const near = nearest(
-    text,
-    voters.map(({ name }) => name),
-  );
-  const known = voters.map(({ name }) => name).join(", ") || "none";
+  const names = voters.map(({ name }) => name);
+  const near = findings.nearest(text, names);
   findings.problem(
     path,
-    `${shownValue(text)} is no configured log of this protocol; there are: ${known}`,
+    `${shownValue(text)} is no configured log of this protocol; there are: ${shownNames(names)}`,
     near === undefined ? undefined : `did you mean ${near}?`,
   );
   return undefined;

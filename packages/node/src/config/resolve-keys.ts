@@ -4,8 +4,7 @@ import { equalBytes, toBase64, type Crypto } from "@trustix/crypto";
 import { parsePrivateKey, type KeyPair } from "@trustix/protocol";
 import type { PublisherConfig } from "./config.ts";
 import type { Findings } from "./findings.ts";
-import { nearest } from "./nearest.ts";
-import { shownValue } from "./problems.ts";
+import { holdsPrivateKey, shownValue } from "./problems.ts";
 import { isConfigError, readBytes, type Files } from "./read-text.ts";
 import type { ResolvedLogs } from "./resolve-logs.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -28,10 +27,11 @@ export async function resolvePublishers(
   findings: Findings,
 ): Promise<PublisherConfig[]> {
   const publishers: PublisherConfig[] = [];
+  const names = Object.keys(file.signers);
   for (const { info, name, position, signer } of logs) {
     const path = ["publishers", position, "signer"];
     if (!Object.hasOwn(file.signers, signer)) {
-      const near = nearest(signer, Object.keys(file.signers));
+      const near = findings.nearest(signer, names);
       const hint = near === undefined ? `add [signers.${signer}]` : `did you mean ${near}?`;
       findings.problem(path, `there is no [signers.${signer}]`, hint);
       continue;
@@ -60,6 +60,10 @@ async function readSigner(
 ): Promise<KeyPair | undefined> {
   const key = ["signers", signer, "ed25519", "private-key-path"];
   const settings = file.signers[signer]!.ed25519;
+  if (holdsPrivateKey(settings["private-key-path"])) {
+    findings.problem(key, "a private key came, the path of the file that holds it wanted");
+    return undefined;
+  }
   const path = await locate(source, settings["private-key-path"], key, findings);
   const text = await readNamedFile(source, path, key, findings);
   if (text === undefined) return undefined;

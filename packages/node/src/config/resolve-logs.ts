@@ -12,7 +12,6 @@ import {
 import { parseUpstream } from "./addresses.ts";
 import type { LogConfig, SubscriberConfig } from "./config.ts";
 import type { Findings } from "./findings.ts";
-import { nearest } from "./nearest.ts";
 import { shownValue } from "./problems.ts";
 import type { ConfigFile } from "./schema.ts";
 
@@ -89,7 +88,7 @@ function looksPrivate(key: string): boolean {
 export function resolveProtocol(text: string, path: readonly PropertyKey[], findings: Findings): Protocol | undefined {
   const found = findProtocol(text.trim());
   if (found !== undefined) return found;
-  const near = nearest(
+  const near = findings.nearest(
     text,
     PROTOCOLS.flatMap(({ id, name }) => [name, id]),
   );

@@ -19,7 +19,7 @@ function explain(issue: z.core.$ZodIssue, root: unknown): Problem {
       typeof inner === "object" && inner !== null ? (inner as Record<PropertyKey, unknown>)[part] : undefined,
     root,
   );
-  const wanted = meta?.wanted ?? issue.message;
+  const wanted = meta?.wanted ?? (issue.path.length === 0 ? "a table" : issue.message);
   if (value === undefined) return { key: keyPath(issue.path), message: `missing; ${wanted} wanted` };
   const came = meta?.secret === true ? "something else" : shownValue(value);
   return { key: keyPath(issue.path), message: `${came} came, ${wanted} wanted` };
