@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseNarInfo } from "@trustix/nix-formats";
 import { afterEach, beforeAll, afterAll, describe, expect, test } from "vitest";
 import { logSize } from "../../examples/four-planets/act-build.ts";
@@ -14,7 +15,13 @@ import { hashPart, makeFolder, NIXES } from "./nixes.ts";
 /** What a bad upstream may cost: the proxy's budget and half a second once, almost nothing while its breaker is open. */
 const FIRST_MS = 2000 + 500;
 const LATER_MS = 50;
-const PROBES = 32;
+/** Late, but within the proxy's budget. */
+const LATE_MS = 1000;
+const PROBES = 38;
+/** The last so many are plain in the cache of venus. */
+const PLAIN = 3;
+
+const PLAIN_FILES = { compression: "none" } as const;
 
 describe.each(NIXES)("with $name", ({ nix }) => {
   describe.skipIf(nix === undefined)("upstreams that misbehave", () => {
@@ -30,6 +37,7 @@ describe.each(NIXES)("with $name", ({ nix }) => {
       await Promise.all(
         PLANETS.map(async (name) => {
           const paths = await network.planets[name].party!.build(expression, probeNames());
+          if (name === "venus") await network.planets.venus.party!.copyToCache(paths.slice(-PLAIN), PLAIN_FILES);
           await network.planets[name].offer(paths);
           if (name === "mars") probes = paths;
           await logSize(network.planets[name], PROBES);
@@ -46,6 +54,7 @@ describe.each(NIXES)("with $name", ({ nix }) => {
     const caches = (): CacheServer[] => PLANETS.map((name) => network.planets[name].cache);
     /** A path nobody has asked for yet. */
     const fresh = (): string => probes[used++]!;
+    const freshPlain = (): string => probes.pop()!;
     const allDo = (misbehave: (cache: CacheServer, index: number) => Misbehaviour): void => {
       caches().forEach((cache, i) => (cache.misbehave = misbehave(cache, i)));
     };
@@ -83,24 +92,44 @@ describe.each(NIXES)("with $name", ({ nix }) => {
       expect(existsSync(client.onDisk(path))).toBe(false);
     });
 
-    test("with an honest cache left that has the same kind of file the client gets the agreed bytes at once", async () => {
-      const path = fresh();
-      allDo((_cache, i) => replaceNar(network, PLANETS[i]!, flipped));
-      network.planets.venus.cache.misbehave = undefined;
-      const client = await network.client("one-left");
-      expect(await client.realise(path)).toMatchObject({ code: 0 });
-      expect(await client.hashOf(path)).toBe(await network.planets.mars.party!.hashOf(path));
-    });
+    /** A narinfo is kept, here by the proxy, that names the file of this cache: it answered first. */
+    const announce = async (announced: (typeof PLANETS)[number], path: string): Promise<string> => {
+      allDo((_cache, i) => (PLANETS[i] === announced ? () => false : lateNarInfos(network, PLANETS[i]!)));
+      return announcedUrl(network, path);
+    };
+    const WRONG = (name: (typeof PLANETS)[number]) => replaceNar(network, name, flipped);
+    const GONE = (name: (typeof PLANETS)[number]) => serveNars(network, name, (answer) => answer.writeHead(404).end());
 
-    test("with an honest cache left that compresses differently the client gets them at the second try", async () => {
-      const path = fresh();
-      allDo((_cache, i) => replaceNar(network, PLANETS[i]!, flipped));
+    test.each([
+      { announced: "mercury", form: "zst", fault: WRONG, honest: "venus", left: "zst", pathOf: fresh },
+      { announced: "mercury", form: "zst", fault: WRONG, honest: "mars", left: "xz", pathOf: fresh },
+      { announced: "mars", form: "xz", fault: WRONG, honest: "venus", left: "zst", pathOf: fresh },
+      { announced: "mercury", form: "zst", fault: GONE, honest: "venus", left: "plain", pathOf: freshPlain },
+      { announced: "venus", form: "plain", fault: GONE, honest: "mars", left: "xz", pathOf: freshPlain },
+    ] as const)(
+      "a client that was told of a file ($form) gets the agreed bytes at once from the only honest cache ($left)",
+      async ({ announced, form, fault, honest, pathOf }) => {
+        const path = pathOf();
+        const suffix = form === "plain" ? ".nar" : `.nar.${form}`;
+        expect((await announce(announced, path)).endsWith(suffix)).toBe(true);
+        allDo((_cache, i) => fault(PLANETS[i]!));
+        network.planets[honest].cache.misbehave = undefined;
+        const client = await network.client(`${announced}-then-${honest}-${used}`);
+        expect(await client.realise(path)).toMatchObject({ code: 0 });
+        expect(await client.hashOf(path)).toBe(await network.planets.mars.party!.hashOf(path));
+      },
+    );
+
+    test("a lie found when part of it was sent fails, and the next try with the same narinfo does not", async () => {
+      const path = freshPlain();
+      expect((await announce("venus", path)).endsWith(".nar")).toBe(true);
+      allDo((_cache, i) => WRONG(PLANETS[i]!));
       network.planets.mars.cache.misbehave = undefined;
-      const client = await network.client("one-other-left");
-      // The first download finds the lie; what was announced as zstd cannot become xz on the way.
-      await client.realise(path);
-      const again = await client.realise(path, ["--option", "narinfo-cache-positive-ttl", "0"]);
-      expect(again).toMatchObject({ code: 0 });
+      const client = await network.client("second-try");
+      expect((await client.realise(path)).code).not.toBe(0);
+      // Nix unpacks what comes and leaves it lying when it breaks off, but never takes it for the path.
+      await expect(client.hashOf(path)).rejects.toThrow("is not valid");
+      expect(await client.realise(path)).toMatchObject({ code: 0 });
       expect(await client.hashOf(path)).toBe(await network.planets.mars.party!.hashOf(path));
     });
 
@@ -185,6 +214,23 @@ function breakOff(network: Network, name: (typeof PLANETS)[number]): Misbehaviou
     response.writeHead(200, { "Content-Length": nar.length });
     response.write(nar.subarray(0, nar.length >> 1), () => response.destroy());
   });
+}
+
+/** Serves narinfos as they are, later than others do and still within the proxy's budget. */
+function lateNarInfos(network: Network, name: (typeof PLANETS)[number]): Misbehaviour {
+  return (request, response) => {
+    if (!request.url!.endsWith(".narinfo")) return false;
+    const file = join(network.planets[name].cacheFolder, request.url!.slice(1));
+    void sleep(LATE_MS).then(async () => response.end(await readFile(file)));
+    return true;
+  };
+}
+
+/** The URL of the NAR in the narinfo that the proxy has. */
+async function announcedUrl(network: Network, path: string): Promise<string> {
+  const response = await fetch(`${network.observer.proxyUrl}/${hashPart(path)}.narinfo`);
+  expect(response.status).toBe(200);
+  return parseNarInfo(Buffer.from(await response.arrayBuffer())).url;
 }
 
 /** Milliseconds until the proxy has answered each narinfo with 200, one after the other. */
