@@ -70,5 +70,7 @@ export function floods(good: Uint8Array, size: number): Uint8Array[] {
     const depth = Math.floor(size / (open!.length + close!.length));
     return Buffer.from(`${open!.repeat(depth)}${close!.repeat(depth)}`);
   });
-  return [...pieces.map((piece) => Buffer.alloc(size, piece, "latin1")), ...nested].map((all) => new Uint8Array(all));
+  return [...pieces.map((piece) => Buffer.alloc(size, piece, "latin1")), ...nested].map(
+    (all) => new Uint8Array(all.buffer, all.byteOffset, all.length),
+  );
 }
