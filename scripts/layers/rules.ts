@@ -28,7 +28,10 @@ const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<
   new Map([
     [
       "@trustix/node",
-      { builders: ["daemon.ts", "index.ts"], edges: { publisher: ["logs"], fsck: ["logs", "publisher"] } },
+      {
+        builders: ["daemon.ts", "recover-log.ts", "index.ts"],
+        edges: { publisher: ["logs"], fsck: ["logs", "publisher"] },
+      },
     ],
   ]);
 

@@ -1,6 +1,6 @@
 /**
- * The seams between the parts of the daemon. `daemon.ts` builds the parts and hands each what it needs through these
- * interfaces; no part imports another part's folder.
+ * The seams between the parts of the daemon. `daemon.ts`, and `recover-log.ts` for a log that lost entries, build the
+ * parts and hand each what it needs through these interfaces; no part imports another part's folder.
  *
  *   logs/        stored layout, readers of published logs, values        implements LogReader, Values
  *   publisher/   queue, flush, write rule, head marker                   implements Publisher

@@ -2,8 +2,14 @@
 import { join } from "node:path";
 import { httpTransport, type RpcTransport } from "@trustix/client";
 import { openEmbeddedStore, openMemoryStore, StorageError, type Store } from "@trustix/storage";
-import type { Config } from "./config/index.ts";
 import { NodeError } from "./errors.ts";
+
+/** What the configuration says of all remotes. */
+export interface RemoteSettings {
+  readonly ca: string | undefined;
+  readonly socketOwners: readonly number[];
+  readonly limits: { readonly answerBytes: number };
+}
 
 /** The store's folder in a state folder. */
 export function storeFolder(state: string): string {
@@ -11,7 +17,7 @@ export function storeFolder(state: string): string {
 }
 
 /** Makes it where there is none. Throws `locked`, `corrupt`, `storage`. */
-export async function openStore(storage: Config["storage"], state: string): Promise<Store> {
+export async function openStore(storage: "native" | "memory", state: string): Promise<Store> {
   if (storage === "memory") return openMemoryStore();
   try {
     return await openEmbeddedStore(storeFolder(state));
@@ -23,7 +29,7 @@ export async function openStore(storage: Config["storage"], state: string): Prom
 }
 
 /** Calls to a node, within what the configuration allows it to answer. */
-export function remoteAt(url: string, config: Config): RpcTransport {
+export function remoteAt(url: string, config: RemoteSettings): RpcTransport {
   return httpTransport(url, {
     ca: config.ca,
     socketUids: config.socketOwners,

@@ -3,5 +3,5 @@ export type { Config } from "./config.ts";
 export { listenerOf } from "./addresses.ts";
 export { DEFAULT_LIMITS } from "./limits.ts";
 export { loadConfig, type LoadOptions } from "./load.ts";
-export type { Files } from "./read-text.ts";
+export type { Files } from "../node-files.ts";
 export { configReference } from "./reference.ts";

@@ -3,17 +3,10 @@ import { extname } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { NodeError } from "../errors.ts";
 import { configError } from "./problems.ts";
+import type { Files } from "../node-files.ts";
 
 /** A configuration is written by hand: a mebibyte is somebody's mistake. */
 const MAX_BYTES = 1 << 20;
-
-/** How the configuration's files are read; `nodeFiles` in programs. */
-export interface Files {
-  /** Rejects with an error that has a `code` of Node's (`ENOENT`, `EACCES`, `EISDIR`, ...). At most `max + 1` bytes. */
-  readFile(path: string, max: number): Promise<Uint8Array>;
-  /** Permission bits, `undefined` if there is no such file. */
-  mode(path: string): Promise<number | undefined>;
-}
 
 /** Throws `bad_config`. */
 export async function readConfigText(files: Files, path: string): Promise<unknown> {

@@ -5,7 +5,8 @@ import { parsePrivateKey, type KeyPair } from "@trustix/protocol";
 import type { PublisherConfig } from "./config.ts";
 import type { Findings } from "./findings.ts";
 import { holdsPrivateKey, shownValue } from "./problems.ts";
-import { isConfigError, readBytes, type Files } from "./read-text.ts";
+import type { Files } from "../node-files.ts";
+import { isConfigError, readBytes } from "./read-text.ts";
 import type { ResolvedLogs } from "./resolve-logs.ts";
 import type { ConfigFile } from "./schema.ts";
 

@@ -6,7 +6,7 @@ import type { Config } from "./config.ts";
 import type { Findings } from "./findings.ts";
 import type { Limits } from "./limits.ts";
 import { shownValue } from "./problems.ts";
-import type { Files } from "./read-text.ts";
+import type { Files } from "../node-files.ts";
 import type { ConfigFile } from "./schema.ts";
 
 export function resolveRemotes(file: ConfigFile, findings: Findings): string[] {

@@ -11,7 +11,7 @@ import { logClient, sameHead, type LogClient, type RpcTransport } from "@trustix
 import type { Crypto } from "@trustix/crypto";
 import type { LogHead, LogId, LogInfo } from "@trustix/protocol";
 import type { Clock } from "../model.ts";
-import { PollSchedule } from "../subscriber/poll-schedule.ts";
+import { PollSchedule } from "../poll-schedule.ts";
 
 export interface OwnHeadsOptions {
   readonly crypto: Crypto;

@@ -10,7 +10,7 @@ import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { fromHex, toHex, utf8, utf8Text } from "@trustix/crypto";
 import type { LogHead, LogId } from "@trustix/protocol";
-import { nodeFiles } from "../config/node-files.ts";
+import { nodeFiles } from "../node-files.ts";
 import { NodeError } from "../errors.ts";
 
 export interface HeadMarker {

@@ -17,7 +17,7 @@ import type { Verdict } from "./followed-head.ts";
 import { DEFAULT_POLL_INTERVAL_MS } from "./options.ts";
 import type { CacheableFollower, FollowerOptions } from "./options.ts";
 import { Places } from "./places.ts";
-import { PollSchedule } from "./poll-schedule.ts";
+import { PollSchedule } from "../poll-schedule.ts";
 import { RememberedLogs } from "./remembered-logs.ts";
 import { Remote } from "./remote.ts";
 

@@ -2,7 +2,7 @@
  * When places are asked again. All that answered are asked together, every interval with jitter, so that what they show
  * can be compared; one that did not is asked alone, soon at first, then ever later, and joins the others once it is back.
  */
-import type { Clock } from "../model.ts";
+import type { Clock } from "./model.ts";
 
 const FIRST_RETRY_MS = 1_000;
 /** A failing place is asked at least this often, however short the interval. */

@@ -1,7 +1,14 @@
 /** The real files, and names that start at a folder. */
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Files } from "./read-text.ts";
+
+/** How small files are read: bounded. `nodeFiles` in programs. */
+export interface Files {
+  /** Rejects with an error that has a `code` of Node's (`ENOENT`, `EACCES`, `EISDIR`, ...). At most `max + 1` bytes. */
+  readFile(path: string, max: number): Promise<Uint8Array>;
+  /** Permission bits, `undefined` if there is no such file. */
+  mode(path: string): Promise<number | undefined>;
+}
 
 /** Relative names start at `cwd`; messages keep them as they were given. */
 export function filesIn(cwd: string, files: Files): Files {
