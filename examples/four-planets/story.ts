@@ -46,7 +46,7 @@ export function showWhatToTry({ observer, planets, folder }: Network, voice: Voi
   voice.code(`trustix decide --protocol nix --key ${key}`);
   voice.code(`curl -i ${observer.proxyUrl}/${rocket.slice(11, 43)}.narinfo`);
   voice.code(
-    `kill ${planets.mercury.daemon?.pid} ${planets.venus.daemon?.pid}   # two nodes fewer: what is not decided yet stays refused`,
+    `kill ${planets.mercury.daemon?.pid} ${planets.venus.daemon?.pid}   # two nodes fewer: what was decided holds, the rest stays refused`,
   );
   voice.code(
     `curl -s ${planets[COMPROMISED].cache.url}/${rocket.slice(11, 43)}.narinfo   # what ${COMPROMISED} would have you install`,

@@ -64,7 +64,7 @@ function quoted(path: string): string {
 
 function configText(publicKey: string, token: string): string {
   return `# Trustix: what this node publishes, whom it follows, and how many of them must agree.
-# After a change, restart the daemon. "trustix daemon --help" says where it looks for this file.
+# After a change, restart the daemon.
 
 # Nodes that are asked for the logs followed below: http://, https:// or unix:// URLs.
 remotes = []
