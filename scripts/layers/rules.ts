@@ -111,7 +111,8 @@ function splitSpecifier(specifier: string): readonly [name: string, subpath: str
 
 function isDeclared(name: string, owner: Package | undefined, isSource: boolean, repository: Repository): boolean {
   if (owner?.dependencies.has(name) === true) return true;
-  if (isSource) return false;
+  // A package for development (layer 9) is never shipped, so what it needs is for development too.
+  if (isSource && owner?.layer !== 9) return false;
   if (owner?.devDependencies.has(name) === true || repository.rootDependencies.has(name)) return true;
   return owner === undefined && repository.packages.some(({ dependencies }) => dependencies.has(name));
 }
