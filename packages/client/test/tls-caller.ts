@@ -1,4 +1,4 @@
-/** Run as a program by `tls.test.ts`, which sets its environment: calls `url`, trusting `ca`, and prints how it went. */
+/** Run as a program by `tls.slow.test.ts`, which sets its environment: calls `url`, trusting `ca`, and prints how it went. */
 import { readFileSync } from "node:fs";
 import { NodeAPI } from "@trustix/proto";
 import { RpcError, httpTransport } from "../src/index.ts";
