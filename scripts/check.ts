@@ -1,4 +1,4 @@
-/** `npm run check`: format, lint, types, layers, generated files, unit tests, docs. Under a minute, no Nix. */
+/** `npm run check`: format, lint, types, layers, generated files, unit tests, docs. No Nix. */
 import { endOnSignals } from "./check/execute.ts";
 import { CHECK_STEPS } from "./check/all-steps.ts";
 import { describeCounts, runSteps } from "./check/steps.ts";

@@ -24,6 +24,7 @@ interface Ran {
 
 function env(): Record<string, string> {
   return {
+    TRUSTIX_SPOOL: `${home}/spool`,
     PATH: process.env["PATH"] ?? "",
     HOME: home,
     TRUSTIX_TOKEN: join(home, "token"),
