@@ -10,6 +10,7 @@
  *   config/      one schema                                              used by daemon.ts only
  *   fsck/        recomputes everything from the stored entries           uses logs/
  */
+import type { Contradiction, LogAtRemote } from "@trustix/client";
 import type { MapProof } from "@trustix/merkle";
 import type { Hash, LogHead, LogId, LogInfo, LogLeaf, MapEntry, Vote } from "@trustix/protocol";
 
@@ -118,6 +119,15 @@ export interface Follower {
   vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Vote>;
   /** The bytes behind a digest, asked of the logs that claim it, checked. `undefined` when nobody can be asked. */
   value(digest: Hash, from: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Where the log may be read, best place first; empty while none is worth asking. Throws `not_found`. */
+  sources(logId: LogId): readonly LogAtRemote[];
+  /** Calls after each change of a held head, and after a conviction. Returns what ends it. */
+  onChange(call: (logId: LogId) => void): () => void;
+  /**
+   * Keeps proof against a log that a reader of the whole log found; resolves once it is stored. Throws `not_found`, and
+   * `unverifiable` for what does not convict the log's key.
+   */
+  convict(logId: LogId, evidence: Contradiction): Promise<void>;
   close(): Promise<void>;
 }
 

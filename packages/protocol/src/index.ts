@@ -9,7 +9,19 @@
  * if (!verifyHead(crypto, publicKey, head)) throw new Error("not signed by the log's key");
  */
 // The words.
-export type { Hash, LogHead, LogId, LogInfo, LogLeaf, MapEntry, Protocol, Vote, VoteOutcome } from "./types.ts";
+export type {
+  Hash,
+  LogHead,
+  LogId,
+  LogInfo,
+  LogLeaf,
+  MapEntry,
+  Protocol,
+  Testimony,
+  Vote,
+  VoteOutcome,
+  VoteProof,
+} from "./types.ts";
 export { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
 
 // Logs and protocols.

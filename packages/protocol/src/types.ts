@@ -3,6 +3,8 @@
  * checks again. Sizes and indices are safe integers: a head that claims more than 2^53 - 1 entries is refused.
  */
 
+import type { MapProof } from "@trustix/merkle";
+
 declare const brand: unique symbol;
 
 /** 64 lower-case hex digits, see `logIdOf`. Made by `parseLogId` and `logIdOf` only. */
@@ -63,4 +65,25 @@ export interface Vote {
   readonly digest: Hash | undefined;
   /** One sentence for a person; empty when there is nothing to add. */
   readonly reason: string;
+}
+
+/** What shows a vote to somebody who was not there. */
+export type VoteProof =
+  | {
+      readonly kind: "log";
+      /** Signed by the log's key; what the proofs are under. */
+      readonly head: LogHead;
+      /** `undefined`: the key is absent, and `mapProof` shows it. */
+      readonly entry: MapEntry | undefined;
+      readonly mapProof: MapProof;
+      /** Audit path of the claim at `entry.index` in the log tree of `head`; empty when absent. */
+      readonly logProof: readonly Hash[];
+    }
+  /** A binary cache's answer as it came, signed by the cache's key. */
+  | { readonly kind: "narinfo"; readonly narInfo: Uint8Array };
+
+/** A vote, and what shows it; `proof` is there for `claims`, and for an absence that was proved. */
+export interface Testimony {
+  readonly vote: Vote;
+  readonly proof: VoteProof | undefined;
 }

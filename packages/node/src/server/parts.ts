@@ -18,7 +18,7 @@ export interface ServerParts {
   readonly version: string;
   readonly published: ReadonlyMap<LogId, PublishedLog>;
   readonly values: Values;
-  readonly follower: Follower;
+  readonly follower: Pick<Follower, "logs" | "value">;
   readonly decide: Decide;
   /** Another text after each start and whenever votes of followed logs, or the policy, may come out differently. */
   readonly generation: () => string;

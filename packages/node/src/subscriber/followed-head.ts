@@ -93,6 +93,13 @@ export class FollowedHead {
     return verdicts;
   }
 
+  /** Proof that somebody else found, and checked. */
+  convict(evidence: Contradiction): Promise<void> {
+    const done = this.#queue.then(() => (this.#against === undefined ? this.#convict(evidence) : undefined));
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
   async #judge(shown: readonly ShownHead[], round: Connections): Promise<Verdict[]> {
     const refused = new Map<string, Unconnected>();
     let taken = this.#against === undefined && (await this.#takeLargest(shown, round, refused));

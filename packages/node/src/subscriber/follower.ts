@@ -4,8 +4,8 @@
  * A log is its key, not a place: every remote is asked for every log, a replica's answer is as good as the log's own
  * node's. A remote that is down, lacks a log or lies is a state to show, never a reason to stop.
  */
-import type { HeadResult, LogClient } from "@trustix/client";
-import { logClient } from "@trustix/client";
+import type { Contradiction, HeadResult, LogAtRemote, LogClient } from "@trustix/client";
+import { checkContradiction, logClient } from "@trustix/client";
 import type { Hash, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Clock, FollowedLog } from "../model.ts";
@@ -34,7 +34,7 @@ export async function openFollower(options: FollowerOptions): Promise<CacheableF
   const memory = new RememberedLogs(options.store, options.crypto);
   const known = await Promise.all(options.logs.map(({ info }) => memory.load(info)));
   return new RemoteFollower(options, (changed) =>
-    options.logs.map(({ info }, i) => new FollowedHead(info, known[i]!, memory, options.clock, changed)),
+    options.logs.map(({ info }, i) => new FollowedHead(info, known[i]!, memory, options.clock, () => changed(info.id))),
   );
 }
 
@@ -45,12 +45,16 @@ class RemoteFollower implements CacheableFollower {
   readonly #schedule: PollSchedule<Remote>;
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
+  readonly #listeners = new Set<(logId: LogId) => void>();
   #revision = 0;
 
-  constructor(options: FollowerOptions, heads: (changed: () => void) => readonly FollowedHead[]) {
+  constructor(options: FollowerOptions, heads: (changed: (logId: LogId) => void) => readonly FollowedHead[]) {
     this.#options = options;
     this.#remotes = options.remotes.map((transport) => new Remote(transport, options.clock));
-    const all = heads(() => void this.#revision++);
+    const all = heads((logId) => {
+      this.#revision++;
+      for (const call of this.#listeners) call(logId);
+    });
     this.#followed = new Map(all.map((head, i) => [head.info.id, this.#follow(head, options.logs[i]!.name)]));
     this.#schedule = new PollSchedule({
       places: this.#remotes,
@@ -126,6 +130,25 @@ class RemoteFollower implements CacheableFollower {
     );
     const last = answers.at(-1);
     return last?.kind === "value" ? last.value : undefined;
+  }
+
+  sources(logId: LogId): readonly LogAtRemote[] {
+    const { head, places } = this.#find(logId);
+    const { crypto } = this.#options;
+    const remotes = places.worthAsking().filter((remote) => remote.leftAloneMs === 0);
+    return remotes.map(({ transport }) => ({ crypto, transport, log: head.info }));
+  }
+
+  onChange(call: (logId: LogId) => void): () => void {
+    this.#listeners.add(call);
+    return () => void this.#listeners.delete(call);
+  }
+
+  async convict(logId: LogId, evidence: Contradiction): Promise<void> {
+    const { head } = this.#find(logId);
+    if (!checkContradiction(this.#options.crypto, head.info.publicKey, evidence))
+      throw new NodeError("unverifiable", `log ${logId}: the evidence does not convict the log's key`);
+    await head.convict(evidence);
   }
 
   async close(): Promise<void> {

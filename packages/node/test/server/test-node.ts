@@ -5,11 +5,11 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { equalBytes, fromBase64 } from "@trustix/crypto";
-import { parsePrivateToken, valueDigestOf, type LogId, type Vote } from "@trustix/protocol";
+import { parsePrivateToken, valueDigestOf, type Vote } from "@trustix/protocol";
 import { pino } from "pino";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
 import { NodeError } from "../../src/errors.ts";
-import type { Clock, DecideReport, FollowedLog, Follower } from "../../src/model.ts";
+import type { Clock, DecideReport, FollowedLog } from "../../src/model.ts";
 import { startServer, type ListenerOptions, type RunningServer, type ServerParts } from "../../src/server/index.ts";
 import { crypto, ReferenceLog } from "./reference-log.ts";
 
@@ -109,13 +109,10 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
   return { log, server, lines, url: server.urls[0]!, close: () => server.close() };
 }
 
-function followerOf(logs: readonly FollowedLog[], values: readonly Uint8Array[]): Follower {
+function followerOf(logs: readonly FollowedLog[], values: readonly Uint8Array[]): ServerParts["follower"] {
   return {
     logs: () => logs,
-    pollNow: async () => {},
-    vote: async (logId: LogId) => ({ logId, outcome: "unreachable", digest: undefined, reason: "a test" }),
     value: async (digest) => values.find((value) => equalBytes(valueDigestOf(crypto, value), digest)),
-    close: async () => {},
   };
 }
 

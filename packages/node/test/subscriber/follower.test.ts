@@ -252,3 +252,28 @@ test("polling a log that is not followed is an error that names it", async () =>
   const other = grown("mercury", 0);
   await expect(net.follower.pollNow(other.info.id)).rejects.toMatchObject({ code: "not_found" });
 });
+
+test("a reader of the whole log is told of each change, may ask at the remotes, and hands in proof", async () => {
+  const mercury = grown("mercury", 2);
+  const net = await follow([mercury], [new FakeNode("memory:m", mercury), new FakeNode("memory:empty")]);
+  const { id } = mercury.info;
+  const told: string[] = [];
+  const end = net.follower.onChange((logId) => told.push(logId));
+  expect(net.follower.sources(id).map(({ transport, log }) => [transport.url, log.id])).toEqual([["memory:m", id]]);
+
+  const before = mercury.head();
+  mercury.publish(["new", "claim"]);
+  await net.follower.pollNow(id);
+  expect(told).toEqual([id]);
+
+  const evidence = (second: typeof before) => ({ kind: "same_size", first: before, second }) as const;
+  await expect(net.follower.convict(id, evidence(before))).rejects.toMatchObject({ code: "unverifiable" });
+  expect((await net.vote(mercury, "a0")).outcome).toBe("claims");
+  const fork = grown("mercury", 1);
+  fork.publish(["other", "claim"], ["and", "another"]);
+  await net.follower.convict(id, evidence(fork.head()));
+  expect(told).toEqual([id, id]);
+  expect(await storedEvidence(net.store, mercury)).toHaveLength(1);
+  expect((await net.vote(mercury, "a0")).outcome).toBe("excluded");
+  end();
+});

@@ -57,7 +57,7 @@ async function pair(retainHeads: number): Promise<Pair> {
       version: "test",
       published: new Map([[info.id, { name: "real", reader, publisher }]]),
       values: openValues(store, crypto),
-      follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
+      follower: { logs: () => [], value: unused },
       decide: { decide: unused },
       generation: () => "test",
       tokens: new Map(),
