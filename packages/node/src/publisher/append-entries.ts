@@ -4,17 +4,15 @@
  * keys, it throws `SparseMapError` `path_exists` and has changed nothing.
  */
 import type { Crypto } from "@trustix/crypto";
-import { BUNDLE_ENTRIES, type RecordChange, bundleChanges, leafHash } from "@trustix/merkle";
-import { NIX, type LogHead, type UnsignedHead } from "@trustix/protocol";
+import { type RecordChange, leafHash } from "@trustix/merkle";
+import type { LogHead, UnsignedHead } from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
+import { appendToTrees, pushAll } from "../logs/append-to-trees.ts";
 import { RecordWriter } from "../logs/byte-records.ts";
-import { hashPartOf } from "../logs/hash-part.ts";
 import { type StoredHead, encodeHead, mapHeadIndexOf } from "../logs/head-record.ts";
 import { type LogKeys, valueKey } from "../logs/keys.ts";
 import type { LogTrees } from "../logs/log-trees.ts";
-import { resolveNeeds } from "../logs/resolve-needs.ts";
-import { mapLeavesOf } from "./map-leaves.ts";
-import type { PreparedItem } from "./prepare-items.ts";
+import type { PreparedItem } from "../logs/prepare-items.ts";
 
 export interface Append {
   readonly crypto: Crypto;
@@ -37,51 +35,23 @@ export interface Appended {
 }
 
 export async function appendEntries(append: Append, reads: Reads): Promise<Appended> {
-  const { trees, keys, items, crypto } = append;
-  const first = trees.log.size;
-  const changes: RecordChange[] = [];
-
-  // The map first: it is the only one that may refuse, and then nothing has changed.
+  const { trees, keys, items, crypto, protocolId } = append;
   const version = trees.mapHeads.size + (append.mapHeadLeaves?.length ?? 0) / 32;
-  const map = await resolveNeeds(trees.map.apply(mapLeavesOf(crypto, items, first), version), reads);
-  pushAll(changes, map.changes);
-
-  const leaves = new Uint8Array(items.length * 32);
-  for (const [i, item] of items.entries()) leaves.set(item.leaf, i * 32);
-  pushAll(changes, trees.log.append(leaves));
-
-  const entries = items.map((item) => ({ key: item.key, valueDigest: item.digest }));
-  const bundles = bundleChanges(keys.bundles, first, trees.lastBundle, entries);
-  pushAll(changes, bundles);
-  if (items.length > 0) trees.lastBundle = trees.log.size % BUNDLE_ENTRIES === 0 ? undefined : bundles.at(-1)![1];
+  const { changes, map } = await appendToTrees({ crypto, keys, trees, entries: items, protocolId, version }, reads);
 
   if (append.mapHeadLeaves) pushAll(changes, trees.mapHeads.append(append.mapHeadLeaves));
-  pushAll(changes, trees.mapHeads.append(leafHash(crypto, map.at.root)));
+  pushAll(changes, trees.mapHeads.append(leafHash(crypto, map.root)));
 
   const head = append.sign({
     logRoot: trees.log.root(),
     treeSize: trees.log.size,
-    mapRoot: map.at.root,
+    mapRoot: map.root,
     mhRoot: trees.mapHeads.root(),
     mhTreeSize: trees.mapHeads.size,
   });
-  const stored = { head, time: append.time, map: map.at };
+  const stored = { head, time: append.time, map };
   changes.push([keys.head(mapHeadIndexOf(head)), encodeHead(stored)]);
   changes.push([keys.mapRoot(head.mapRoot), new RecordWriter(6).u48(mapHeadIndexOf(head)).done()]);
-
   for (const item of items) changes.push([valueKey(item.digest), item.value]);
-  if (append.protocolId === NIX.id) pushHashParts(changes, keys, items, first);
   return { changes, stored };
-}
-
-/** Not `push(...more)`: a batch may have more records than a call may have arguments. */
-function pushAll(changes: RecordChange[], more: readonly RecordChange[]): void {
-  for (const change of more) changes.push(change);
-}
-
-function pushHashParts(changes: RecordChange[], keys: LogKeys, items: readonly PreparedItem[], first: number): void {
-  for (const [i, item] of items.entries()) {
-    const part = hashPartOf(item.key);
-    if (part) changes.push([keys.hashPart(part), new RecordWriter(6).u48(first + i).done()]);
-  }
 }

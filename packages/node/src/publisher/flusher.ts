@@ -17,7 +17,7 @@ import { type Appended, appendEntries } from "./append-entries.ts";
 import { HistoryGuard } from "./history-guard.ts";
 import { judgeQueued, refusalChanges } from "./judge-items.ts";
 import type { PublisherLimits, PublisherOptions } from "./options.ts";
-import type { PreparedItem } from "./prepare-items.ts";
+import type { PreparedItem } from "../logs/prepare-items.ts";
 import { encodeQueuePosition } from "./queue-record.ts";
 import { type LostEntries, recoverChanges } from "./recover.ts";
 import { retireHeads } from "./retire-heads.ts";

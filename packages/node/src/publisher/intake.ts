@@ -7,7 +7,7 @@ import { nodeErrorOf } from "../logs/explain-failure.ts";
 import type { SubmitItem } from "../model.ts";
 import { judgeSubmitted, refusalChanges } from "./judge-items.ts";
 import type { PublisherLimits, PublisherOptions } from "./options.ts";
-import { type PreparedItem, checkItems, prepareItems } from "./prepare-items.ts";
+import { type PreparedItem, checkItems, prepareItems } from "../logs/prepare-items.ts";
 import { decodeQueueRecord, encodeQueueRecord } from "./queue-record.ts";
 import type { WorkingState } from "./working-state.ts";
 import type { Verdict } from "./write-rule.ts";

@@ -5,7 +5,7 @@ import type { LogKeys } from "../logs/keys.ts";
 import { readEntries } from "../logs/read-entries.ts";
 import { resolveNeeds } from "../logs/resolve-needs.ts";
 import type { RefusedClaim } from "../model.ts";
-import type { PreparedItem } from "./prepare-items.ts";
+import type { PreparedItem } from "../logs/prepare-items.ts";
 import { encodeRefused } from "./refused-record.ts";
 import type { Work } from "./working-state.ts";
 import { type Verdict, applyWriteRule } from "./write-rule.ts";

@@ -11,7 +11,7 @@ import type { SubmitItem } from "../model.ts";
 import { appendEntries } from "./append-entries.ts";
 import { judgeQueued } from "./judge-items.ts";
 import type { PublisherOptions } from "./options.ts";
-import { type PreparedItem, checkItems, prepareItems } from "./prepare-items.ts";
+import { type PreparedItem, checkItems, prepareItems } from "../logs/prepare-items.ts";
 import type { Work } from "./working-state.ts";
 
 /** Somebody who has what we lost: a follower's mirror, a newer copy of the state. */

@@ -2,7 +2,7 @@
  * The durable queue as it stands in memory: every item here is in a stored queue record, in the same order. A record is
  * drained as a whole, so a flush deletes records and never rewrites one.
  */
-import type { PreparedItem } from "./prepare-items.ts";
+import type { PreparedItem } from "../logs/prepare-items.ts";
 
 export interface WaitingRecord {
   readonly seq: number;

@@ -10,7 +10,7 @@ import { type StoredHead, readOldestHead } from "../logs/head-record.ts";
 import type { LogKeys } from "../logs/keys.ts";
 import { type LogTrees, loadLog } from "../logs/log-trees.ts";
 import { numberOf } from "../logs/keys.ts";
-import { prepareItems } from "./prepare-items.ts";
+import { prepareItems } from "../logs/prepare-items.ts";
 import { decodeQueuePosition, decodeQueueRecord } from "./queue-record.ts";
 import { WaitingItems } from "./waiting-items.ts";
 

@@ -5,7 +5,7 @@
  */
 import { equalBytes } from "@trustix/crypto";
 import type { Hash } from "@trustix/protocol";
-import type { PreparedItem } from "./prepare-items.ts";
+import type { PreparedItem } from "../logs/prepare-items.ts";
 
 export interface Verdict {
   /** New keys, each once, in order. */

@@ -17,7 +17,11 @@ const DIGITS_AT = BEFORE_DIGEST.length + 43 + BETWEEN.length;
 const MAX_ENTRY_BYTES = DIGITS_AT + 16 + 1;
 
 /** The leaves of `items` as the log's entries from `first` on. */
-export function mapLeavesOf(crypto: Crypto, items: readonly PreparedItem[], first: number): MapLeaf[] {
+export function mapLeavesOf(
+  crypto: Crypto,
+  items: readonly Pick<PreparedItem, "path" | "digest">[],
+  first: number,
+): MapLeaf[] {
   const entry = new Uint8Array(MAX_ENTRY_BYTES);
   entry.set(BEFORE_DIGEST);
   entry.set(BETWEEN, BEFORE_DIGEST.length + 43);

@@ -2,9 +2,9 @@ import { mapLeafHash } from "@trustix/merkle";
 import { mapEntryBytes, mapPath, mapValueHash } from "@trustix/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { mapLeavesOf } from "../../src/publisher/map-leaves.ts";
-import { prepareItems } from "../../src/publisher/prepare-items.ts";
-import { crypto } from "./test-log.ts";
+import { mapLeavesOf } from "../../src/logs/map-leaves.ts";
+import { prepareItems } from "../../src/logs/prepare-items.ts";
+import { crypto } from "../publisher/test-log.ts";
 
 test("leaf hashes are those of the canonical map entries, whatever the digests and indices", () => {
   const item = fc.record({
