@@ -19,8 +19,9 @@ import {
 import type { Hash, LogHead } from "@trustix/protocol";
 import { leafFromWire, proofFromWire } from "@trustix/protocol";
 import { LogAPI } from "@trustix/proto";
-import { WHOLE_MAP_HEADS, describeContradiction, headsContradict, lastMapHead } from "./contradiction.ts";
-import type { Contradiction } from "./contradiction.ts";
+import { describeEvidence } from "./evidence/describe-evidence.ts";
+import type { Evidence, HeadContradiction } from "./evidence/evidence.ts";
+import { WHOLE_MAP_HEADS, headsContradict, lastMapHead } from "./evidence/head-contradictions.ts";
 import type { LogAtRemote } from "./log-client.ts";
 import type { CallOptions } from "./transport.ts";
 import { troubleOf } from "./trouble.ts";
@@ -28,7 +29,7 @@ import type { Trouble } from "./trouble.ts";
 
 export type GrowthResult =
   | { readonly kind: "consistent" }
-  | { readonly kind: "contradiction"; readonly evidence: Contradiction; readonly why: string }
+  | { readonly kind: "contradiction"; readonly evidence: Evidence; readonly why: string }
   | Trouble;
 
 const CONSISTENT: GrowthResult = { kind: "consistent" };
@@ -44,7 +45,7 @@ export async function checkGrowth(
   if (from !== undefined) {
     if (from.treeSize > to.treeSize) throw new RangeError(`growth goes from ${from.treeSize} to ${to.treeSize}`);
     const evidence = headsContradict(from, to);
-    if (evidence !== undefined) return contradiction(evidence);
+    if (evidence !== undefined) return contradiction(at, evidence);
     if (from.treeSize === to.treeSize) return CONSISTENT;
   }
   const results = await Promise.all([
@@ -138,7 +139,7 @@ async function checkTree(
     } catch (error) {
       if (!(error instanceof LogProofError)) throw error;
       const evidence = await findRewrite(at, tree, from, to, proof, options);
-      if (evidence !== undefined) return contradiction(evidence);
+      if (evidence !== undefined) return contradiction(at, evidence);
       return { kind: "unverifiable", why: `its proof that the ${tree.name} grew does not hold: ${error.message}` };
     }
   } catch (error) {
@@ -154,7 +155,7 @@ async function findRewrite(
   to: LogHead,
   proof: readonly Hash[],
   options?: CallOptions,
-): Promise<Contradiction | undefined> {
+): Promise<HeadContradiction | undefined> {
   const [first, second, secondRoot] = [tree.size(from), tree.size(to), tree.root(to)];
   const { asked, needsLeafZero } = rewriteDetour(first, second);
   const nodes = asked === first ? proof : await tree.proof(at, asked, second, options);
@@ -176,12 +177,13 @@ async function checkLastMapHead(at: LogAtRemote, head: LogHead, options?: CallOp
     const leaf = lastMapHead(at.crypto, head, proof);
     if (leaf === undefined)
       return { kind: "unverifiable", why: "its list of map heads does not match its signed root" };
-    return equalBytes(leaf, wanted) ? CONSISTENT : contradiction({ kind: "map_root", first: head, proof });
+    return equalBytes(leaf, wanted) ? CONSISTENT : contradiction(at, { kind: "map_root", first: head, proof });
   } catch (error) {
     return troubleOf(error);
   }
 }
 
-function contradiction(evidence: Contradiction): GrowthResult {
-  return { kind: "contradiction", evidence, why: describeContradiction(evidence) };
+function contradiction(at: LogAtRemote, shown: HeadContradiction): GrowthResult {
+  const evidence: Evidence = { publicKey: at.log.publicKey, ...shown };
+  return { kind: "contradiction", evidence, why: describeEvidence(shown) };
 }

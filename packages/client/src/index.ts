@@ -2,7 +2,7 @@
  * L2. Calls to nodes, and reads of logs that are verified before anybody sees them.
  *
  * `httpTransport` carries calls; `logClient` asks for heads, growth, map values and values of one log, and checks
- * signatures, proofs and digests; `Contradiction` is the evidence when a log signed two things that exclude each other.
+ * signatures, proofs and digests; `Evidence` is proof that a key signed two things that exclude each other.
  *
  * @example
  * const transport = httpTransport("https://log.example");
@@ -29,11 +29,20 @@ export {
 } from "./read-entries.ts";
 export type { MapValueResult } from "./read-map-value.ts";
 export { troubleOf, type Trouble } from "./trouble.ts";
+
+// Evidence.
 export {
-  checkContradiction,
-  describeContradiction,
-  headsContradict,
-  sameHead,
+  accusesLog,
+  type CacheContradiction,
   type Contradiction,
-} from "./contradiction.ts";
-export { MAX_EVIDENCE_BYTES, readEvidence, writeEvidence } from "./evidence-file.ts";
+  type EntryContradiction,
+  type Evidence,
+  type EvidenceKind,
+  type HeadContradiction,
+  type LoggedEntry,
+} from "./evidence/evidence.ts";
+export { checkEvidence } from "./evidence/check-evidence.ts";
+export { describeEvidence } from "./evidence/describe-evidence.ts";
+export { MAX_EVIDENCE_BYTES, readEvidence, writeEvidence } from "./evidence/evidence-file.ts";
+export { headsContradict, sameHead } from "./evidence/head-contradictions.ts";
+export { MAX_EVIDENCE_NARINFO_BYTES } from "./evidence/cache-contradictions.ts";

@@ -10,7 +10,7 @@
  *   config/      one schema                                              used by daemon.ts only
  *   fsck/        recomputes everything from the stored entries           uses logs/
  */
-import type { Contradiction, LogAtRemote } from "@trustix/client";
+import type { Evidence, LogAtRemote } from "@trustix/client";
 import type { MapProof } from "@trustix/merkle";
 import type { Hash, LogHead, LogId, LogInfo, LogLeaf, MapEntry, Vote } from "@trustix/protocol";
 
@@ -127,7 +127,7 @@ export interface Follower {
    * Keeps proof against a log that a reader of the whole log found; resolves once it is stored. Throws `not_found`, and
    * `unverifiable` for what does not convict the log's key.
    */
-  convict(logId: LogId, evidence: Contradiction): Promise<void>;
+  convict(logId: LogId, evidence: Evidence): Promise<void>;
   close(): Promise<void>;
 }
 

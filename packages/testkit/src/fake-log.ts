@@ -17,8 +17,8 @@ export interface FakeEntry {
   readonly value: Uint8Array;
   readonly digest: Hash;
   readonly leaf: Hash;
-  /** What the map commits to. */
-  readonly entryBytes: Uint8Array;
+  /** What the map commits to; `undefined`: a liar leaves it out of the map. */
+  readonly entryBytes: Uint8Array | undefined;
 }
 
 interface MapLeaf {
@@ -106,6 +106,12 @@ export class FakeLog {
     }
   }
 
+  /** Lets the map hold something else for an entry, or nothing; the log tree stays. To be called before signing. */
+  lieInMap(index: number, entryBytes: Uint8Array | undefined): void {
+    this.entries[index] = { ...this.entries[index]!, entryBytes };
+    this.#map = undefined;
+  }
+
   /** Signs what there is, or what a liar says there is. */
   sign(lie: Partial<Omit<LogHead, "signature">> = {}): LogHead {
     const mapRoot = lie.mapRoot ?? this.mapRoot(this.entries.length);
@@ -137,7 +143,7 @@ export class FakeLog {
   }
 
   find(key: Uint8Array, size: number): FakeEntry | undefined {
-    return this.entries.slice(0, size).find((entry) => equalBytes(entry.key, key));
+    return this.entries.slice(0, size).find((entry) => entry.entryBytes !== undefined && equalBytes(entry.key, key));
   }
 
   /** Proof of presence or absence among the first `size` entries. */
@@ -170,13 +176,14 @@ export class FakeLog {
 
   #mapAt(size: number): MapAt {
     if (this.#map?.size === size) return this.#map;
-    const leaves = this.entries
-      .slice(0, size)
-      .map(({ key, entryBytes }) => ({
-        path: mapPath(this.#crypto, key),
-        valueHash: mapValueHash(this.#crypto, entryBytes),
-      }))
-      .sort((a, b) => compareBytes(a.path, b.path));
+    const byKey = new Map<string, MapLeaf>();
+    for (const { key, entryBytes } of this.entries.slice(0, size)) {
+      // A liar may log a key twice; the map can hold it only once.
+      if (entryBytes === undefined || byKey.has(toHex(key))) continue;
+      const valueHash = mapValueHash(this.#crypto, entryBytes);
+      byKey.set(toHex(key), { path: mapPath(this.#crypto, key), valueHash });
+    }
+    const leaves = [...byKey.values()].sort((a, b) => compareBytes(a.path, b.path));
     this.#map = { size, leaves, hashes: new Map() };
     return this.#map;
   }

@@ -3,6 +3,7 @@
  * `@trustix/testkit/nix`.
  */
 export { captureNumber, loadCaptures, startCannedServer, type CannedServer, type Capture } from "./canned-server.ts";
+export { evidenceExamples, narInfo, type EvidenceExample } from "./evidence-examples.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { FakeLog, FakeTree, type FakeEntry } from "./fake-log.ts";
 export { FakeNode, type Tamper } from "./fake-node.ts";

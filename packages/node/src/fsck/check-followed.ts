@@ -2,7 +2,7 @@
  * What is kept of followed logs: held heads and evidence. They can all be read; signatures are checked for the logs
  * whose keys are known, because the store does not hold them.
  */
-import { checkContradiction, readEvidence } from "@trustix/client";
+import { checkEvidence, readEvidence } from "@trustix/client";
 import { type Crypto, equalBytes, toHex } from "@trustix/crypto";
 import { LogHeadSchema } from "@trustix/proto";
 import { decode, headFromWire, type LogInfo, verifyHead } from "@trustix/protocol";
@@ -34,7 +34,7 @@ export async function checkFollowed(
     const record = value.subarray(TIME_BYTES);
     if (kind === HEAD && rest.length === 0) checkHead(`held head of followed log ${id}`, record, publicKey);
     else if (kind === EVIDENCE && rest.length === 32)
-      checkEvidence(`evidence ${toHex(rest)} against log ${id}`, record, rest, publicKey);
+      checkStoredEvidence(`evidence ${toHex(rest)} against log ${id}`, record, rest, publicKey);
     else findings.add("surplus", `a record of unknown kind beside followed logs (key ${toHex(key)})`);
   }
   return count;
@@ -45,7 +45,7 @@ export async function checkFollowed(
       findings.add("wrong", `${what}: not signed by the log's key`);
   }
 
-  function checkEvidence(
+  function checkStoredEvidence(
     what: string,
     record: Uint8Array,
     digest: Uint8Array,
@@ -53,7 +53,11 @@ export async function checkFollowed(
   ): void {
     if (!equalBytes(crypto.sha256(record), digest)) findings.add("wrong", `${what}: it has another digest`);
     const evidence = findings.reading(what, () => readEvidence(record));
-    if (evidence && publicKey && !checkContradiction(crypto, publicKey, evidence))
-      findings.add("wrong", `${what}: it does not convict the log's key`);
+    if (!evidence) return;
+    try {
+      checkEvidence(crypto, evidence, publicKey ?? evidence.publicKey);
+    } catch (error) {
+      findings.add("wrong", `${what}: ${(error as Error).message}`);
+    }
   }
 }

@@ -2,7 +2,7 @@
  * Whether signed heads of one log are one history, asked of whoever can know. A remote that has the larger head must be
  * able to prove how it grew; one that has not may happen to. What is learnt holds for one round of a poll.
  */
-import type { Contradiction, GrowthResult, LogClient } from "@trustix/client";
+import type { Evidence, GrowthResult, LogClient } from "@trustix/client";
 import { sameHead } from "@trustix/client";
 import { toHex } from "@trustix/crypto";
 import { headPreimage } from "@trustix/protocol";
@@ -16,7 +16,7 @@ export interface ShownHead {
 
 export type Connection =
   | { readonly kind: "consistent" }
-  | { readonly kind: "contradiction"; readonly evidence: Contradiction; readonly why: string }
+  | { readonly kind: "contradiction"; readonly evidence: Evidence; readonly why: string }
   | Unconnected;
 
 export interface Unconnected {

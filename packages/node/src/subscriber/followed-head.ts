@@ -6,8 +6,8 @@
  * what is held does not depend on which of several answers was quicker. Two signed heads that contradict each other are
  * kept as evidence, the held head stays, and nothing more is taken from that log: its key signs lies.
  */
-import type { Contradiction } from "@trustix/client";
-import { describeContradiction, sameHead } from "@trustix/client";
+import type { Evidence } from "@trustix/client";
+import { describeEvidence, sameHead } from "@trustix/client";
 import type { LogClient } from "@trustix/client";
 import type { LogHead, LogInfo } from "@trustix/protocol";
 import type { Clock } from "../model.ts";
@@ -60,7 +60,7 @@ export class FollowedHead {
     this.#held = known.held?.head;
     this.#seenAt = known.held?.time;
     if (known.against !== undefined) {
-      this.#against = { why: describeContradiction(known.against.evidence), time: known.against.time };
+      this.#against = { why: describeEvidence(known.against.evidence), time: known.against.time };
     }
   }
 
@@ -94,7 +94,7 @@ export class FollowedHead {
   }
 
   /** Proof that somebody else found, and checked. */
-  convict(evidence: Contradiction): Promise<void> {
+  convict(evidence: Evidence): Promise<void> {
     const done = this.#queue.then(() => (this.#against === undefined ? this.#convict(evidence) : undefined));
     this.#queue = done.catch(() => undefined);
     return done;
@@ -193,10 +193,10 @@ export class FollowedHead {
     this.#olderForms.add(idOf(head));
   }
 
-  async #convict(evidence: Contradiction): Promise<void> {
+  async #convict(evidence: Evidence): Promise<void> {
     const time = this.#clock.now();
     await this.#memory.keepEvidence(this.info, evidence, time);
-    this.#against = { why: describeContradiction(evidence), time };
+    this.#against = { why: describeEvidence(evidence), time };
     this.#changed();
   }
 }

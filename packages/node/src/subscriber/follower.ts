@@ -4,9 +4,9 @@
  * A log is its key, not a place: every remote is asked for every log, a replica's answer is as good as the log's own
  * node's. A remote that is down, lacks a log or lies is a state to show, never a reason to stop.
  */
-import type { Contradiction, HeadResult, LogAtRemote, LogClient } from "@trustix/client";
-import { checkContradiction, logClient } from "@trustix/client";
-import type { Hash, LogId, Vote } from "@trustix/protocol";
+import type { Evidence, HeadResult, LogAtRemote, LogClient } from "@trustix/client";
+import { checkEvidence, logClient } from "@trustix/client";
+import { ProtocolError, type Hash, type LogId, type Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Clock, FollowedLog } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
@@ -144,10 +144,14 @@ class RemoteFollower implements CacheableFollower {
     return () => void this.#listeners.delete(call);
   }
 
-  async convict(logId: LogId, evidence: Contradiction): Promise<void> {
+  async convict(logId: LogId, evidence: Evidence): Promise<void> {
     const { head } = this.#find(logId);
-    if (!checkContradiction(this.#options.crypto, head.info.publicKey, evidence))
-      throw new NodeError("unverifiable", `log ${logId}: the evidence does not convict the log's key`);
+    try {
+      checkEvidence(this.#options.crypto, evidence, head.info.publicKey);
+    } catch (cause) {
+      if (!(cause instanceof ProtocolError)) throw cause;
+      throw new NodeError("unverifiable", `log ${logId}: ${cause.message}`, { cause });
+    }
     await head.convict(evidence);
   }
 

@@ -5,8 +5,8 @@
  *
  * `30 logId 68`: `u48 time || LogHead`. `30 logId 65 digest(32)`: `u48 time || evidence file`.
  */
-import type { Contradiction } from "@trustix/client";
-import { checkContradiction, readEvidence, writeEvidence } from "@trustix/client";
+import type { Evidence } from "@trustix/client";
+import { checkEvidence, readEvidence, writeEvidence } from "@trustix/client";
 import type { Crypto } from "@trustix/crypto";
 import { concatBytes, fromHex } from "@trustix/crypto";
 import { LogHeadSchema } from "@trustix/proto";
@@ -28,7 +28,7 @@ export interface RememberedHead {
 }
 
 export interface RememberedEvidence {
-  readonly evidence: Contradiction;
+  readonly evidence: Evidence;
   /** Milliseconds since 1970 when it was found. */
   readonly time: number;
 }
@@ -67,7 +67,7 @@ export class RememberedLogs {
   }
 
   /** Keeps proof that the log lied; the same proof again changes nothing. */
-  async keepEvidence(log: LogInfo, evidence: Contradiction, time: number): Promise<void> {
+  async keepEvidence(log: LogInfo, evidence: Evidence, time: number): Promise<void> {
     const bytes = writeEvidence(evidence);
     const key = concatBytes(keyOf(log, EVIDENCE), this.#crypto.sha256(bytes));
     await this.#store.write([[key, concatBytes(timeBytes(time), bytes)]]);
@@ -84,10 +84,11 @@ export class RememberedLogs {
   }
 
   #readEvidence(log: LogInfo, record: Uint8Array): RememberedEvidence {
-    const evidence = parsed(log, "evidence", () => readEvidence(record.subarray(TIME_BYTES)));
-    if (!checkContradiction(this.#crypto, log.publicKey, evidence)) {
-      throw new NodeError("corrupt", `log ${log.id}: the stored evidence does not convict the log's key`);
-    }
+    const evidence = parsed(log, "evidence", () => {
+      const read = readEvidence(record.subarray(TIME_BYTES));
+      checkEvidence(this.#crypto, read, log.publicKey);
+      return read;
+    });
     return { evidence, time: timeOf(record) };
   }
 }

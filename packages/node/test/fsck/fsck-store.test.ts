@@ -1,5 +1,5 @@
 /** What lies in a store beside its logs' own records, and outside it: the head marker. */
-import type { Contradiction } from "@trustix/client";
+import type { Evidence } from "@trustix/client";
 import { concatBytes, fromHex } from "@trustix/crypto";
 import { type LogHead, signHead } from "@trustix/protocol";
 import { type Store, openMemoryStore } from "@trustix/storage";
@@ -34,7 +34,12 @@ beforeEach(async () => {
 });
 
 /** What convicts the log if its own key signed `second`. */
-const lie = (second: LogHead): Contradiction => ({ kind: "same_size", first: head, second });
+const lie = (second: LogHead): Evidence => ({
+  publicKey: info.publicKey,
+  kind: "same_size",
+  first: head,
+  second,
+});
 
 const heldKey = concatBytes(Uint8Array.of(0x30), fromHex(info.id), Uint8Array.of(0x68));
 
@@ -79,12 +84,12 @@ test.each([
   expect(await problems()).toEqual([expect.stringMatching(wanted)]);
 });
 
-test("heads and evidence that another key signed are found where the log's key is known", async () => {
+test("evidence that convicts nobody is found, and a head that another key signed where the log's key is known", async () => {
   const remembered = new RememberedLogs(store, crypto);
   const forged = signed({ logRoot: new Uint8Array(32) }, new Uint8Array(32).fill(9));
   await remembered.keepHead(info, forged, 1);
   await remembered.keepEvidence(info, lie(forged), 2);
-  expect(await problems([])).toEqual([]);
+  expect(await problems([])).toEqual([expect.stringMatching(/^wrong: evidence .*not signed by the key/)]);
   expect((await problems()).sort()).toEqual([
     expect.stringMatching(/^wrong: evidence .*does not convict/),
     expect.stringMatching(/^wrong: held head .*not signed/),

@@ -1,5 +1,5 @@
 /** Following heads: what is taken, what is refused and kept, what a remote's failure costs. */
-import { checkContradiction, readEvidence } from "@trustix/client";
+import { checkEvidence, readEvidence } from "@trustix/client";
 import { fromHex } from "@trustix/crypto";
 import { openMemoryStore } from "@trustix/storage";
 import { faultyStore } from "@trustix/storage/faulty";
@@ -158,7 +158,7 @@ test("two heads of one size: both are kept, the held one stays, and the log is e
   expect(more).toEqual([]);
   const evidence = readEvidence(file!);
   expect(evidence).toMatchObject({ kind: "same_size", first: honest.head(), second: forked.head() });
-  expect(checkContradiction(crypto, honest.info.publicKey, evidence)).toBe(true);
+  expect(checkEvidence(crypto, evidence, honest.info.publicKey)).toBeUndefined();
   expect(await net.vote(honest, "b2")).toMatchObject({ outcome: "excluded", digest: undefined });
   await net.follower.close();
 
@@ -183,7 +183,7 @@ test("a log that rewrote its history is refused and convicted, found on a later 
   await later.follower.pollNow();
   expect(later.log(honest).head).toEqual(honest.head());
   const [evidence] = await storedEvidence(later.store, honest);
-  expect(checkContradiction(crypto, honest.info.publicKey, readEvidence(evidence!))).toBe(true);
+  expect(checkEvidence(crypto, readEvidence(evidence!), honest.info.publicKey)).toBeUndefined();
 
   const split = await follow([honest], [new FakeNode("memory:you", honest), new FakeNode("memory:me", rewritten)]);
   expect(split.states(honest)).toEqual(["refused", "refused"]);
@@ -266,7 +266,8 @@ test("a reader of the whole log is told of each change, may ask at the remotes, 
   await net.follower.pollNow(id);
   expect(told).toEqual([id]);
 
-  const evidence = (second: typeof before) => ({ kind: "same_size", first: before, second }) as const;
+  const { publicKey } = mercury.info;
+  const evidence = (second: typeof before) => ({ publicKey, kind: "same_size", first: before, second }) as const;
   await expect(net.follower.convict(id, evidence(before))).rejects.toMatchObject({ code: "unverifiable" });
   expect((await net.vote(mercury, "a0")).outcome).toBe("claims");
   const fork = grown("mercury", 1);
