@@ -1,51 +1,43 @@
-/** What is asked of the deciders and what they answer. */
+/** What is asked of a policy and what it answers. */
 import type { Hash, LogId, Vote } from "@trustix/protocol";
+import type { Exception, Policy, RuleEngine } from "./policy.ts";
 import type { Sandbox } from "./sandbox.ts";
 
-/** The engines of the existing program and `quorum`. */
-export const RULE_ENGINES = ["quorum", "percentage", "logid", "javascript"] as const;
-export type RuleEngine = (typeof RULE_ENGINES)[number];
-
-/** One way to decide. Numbers have been checked where the configuration was read. */
-export type Rule =
-  /** The only value that at least `threshold` of `voters` (default: every configured log) claim. */
-  | { readonly engine: "quorum"; readonly threshold: number; readonly voters: readonly LogId[] | undefined }
-  /** The value most logs claim, if it is alone at the top and at least `minimum` percent of the configured logs claim it. */
-  | { readonly engine: "percentage"; readonly minimum: number }
-  /** Whatever that log claims. */
-  | { readonly engine: "logid"; readonly id: LogId }
-  /** Source of a function from `{LogID, Value}[]` to one of the values. */
-  | { readonly engine: "javascript"; readonly source: string };
-
-/** A configured log of the protocol; `name` is how people know it. */
-export interface Voter {
-  readonly logId: LogId;
-  readonly name: string;
-}
-
+/** The same question has the same answer, anywhere and at any time: `time` comes in as well. */
 export interface Question {
-  /** Tried in order; the first that decides wins. */
-  readonly rules: readonly Rule[];
-  /** Every configured log, whatever its state: N of "M of N". Repeats are counted once. */
-  readonly voters: readonly Voter[];
-  /** At most one a voter. Votes of logs that are not configured are ignored; a voter whose votes differ claims nothing. */
+  readonly policy: Policy;
+  /** What is asked about; exceptions match it. */
+  readonly key: Uint8Array;
+  /** At most one a voter. Votes of strangers are ignored; a voter whose votes differ claims nothing. */
   readonly votes: readonly Vote[];
+  /**
+   * Hex of a claimed digest to the digest of the same facts in canonical form: claims of one opinion are one value. A digest
+   * that is not there stands for itself.
+   */
+  readonly opinions: ReadonlyMap<string, Hash>;
+  /** Milliseconds since 1970. Exceptions end. */
+  readonly time: number;
   /** Runs `javascript` rules; without one they do not decide. */
   readonly sandbox: Sandbox | undefined;
 }
 
 export interface Decided {
+  /** The opinion's, which may be nobody's claimed digest, see `Question.opinions`. */
   readonly digest: Hash;
-  /** 0..100: share of the voters for `quorum` and `percentage`, 100 for `logid`, 1 for `javascript`. */
+  /** 0..100: share of the operators for `quorum`, `percentage` and exceptions, 100 for `logid`, 1 for `javascript`. */
   readonly confidence: number;
-  /** Every configured log that claims `digest`, in configured order. */
+  /** Every configured voter that claims this opinion, by ascending id. */
   readonly logIds: readonly LogId[];
-  /** Position in `rules` of the rule that decided. */
-  readonly rule: number;
-  readonly engine: RuleEngine;
+  readonly by: DecidedBy;
 }
 
-/** A configured log that claims another value than the decided one. */
+export type DecidedBy =
+  /** `rule`: position in the policy's rules. */
+  | { readonly kind: "rule"; readonly rule: number; readonly engine: RuleEngine }
+  /** The decision must not be used once the exception has expired. */
+  | { readonly kind: "exception"; readonly exception: Exception };
+
+/** A configured voter that claims another opinion than the decided one, with its own digest. */
 export interface Mismatch {
   readonly logId: LogId;
   readonly digest: Hash;
@@ -54,10 +46,12 @@ export interface Mismatch {
 export interface Outcome {
   /** `undefined`: undecided, see `reason`. */
   readonly decision: Decided | undefined;
+  /** Undecided, and more than one value had enough. */
+  readonly conflict: boolean;
   /** One sentence for a person: which rule decided, or why none did, and who said what. */
   readonly reason: string;
-  /** Empty when undecided: nothing was decided that a log could differ from. */
+  /** By ascending id. Empty when undecided: nothing was decided that a voter could differ from. */
   readonly mismatches: readonly Mismatch[];
-  /** Every configured log that claims nothing, whatever the cause. */
+  /** Every configured voter that claims nothing, whatever the cause; by ascending id. */
   readonly misses: readonly LogId[];
 }

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { createSandbox, decide, SANDBOX_LIMITS } from "../src/index.ts";
-import { votersOf, votesOf } from "./ballots.ts";
+import { createSandbox, SANDBOX_LIMITS } from "../src/index.ts";
+import { ask, votersOf, votesOf } from "./ballots.ts";
 
 const sandbox = await createSandbox({ ...SANDBOX_LIMITS, patience: 700 });
 afterAll(() => sandbox.close());
@@ -85,19 +85,22 @@ test("a source is checked without being called", () => {
 });
 
 test("a function can only point at a value that a log claims", () => {
-  const ask = (source: string) =>
-    decide({
-      rules: [{ engine: "javascript", source }],
-      voters: votersOf("log1", "log2", "log3"),
-      votes: votesOf("log1=aa", "log2=bb", "log3:excluded"),
-      sandbox,
-    });
-  expect(ask("i => i[1].Value").decision).toMatchObject({ confidence: 1, logIds: ["log2"], engine: "javascript" });
-  expect(ask("i => 'cc'").reason).toContain('the function returned "cc", which no log claims');
-  expect(ask("i => 'AA'").decision).toBeUndefined();
-  expect(ask("i => ''").decision).toBeUndefined();
+  const run = (source: string) =>
+    ask(
+      { rules: [{ engine: "javascript", source }], voters: votersOf("log1", "log2", "log3") },
+      votesOf("log1=aa", "log2=bb", "log3:excluded"),
+      { sandbox },
+    );
+  expect(run("i => i[1].Value").decision).toMatchObject({
+    confidence: 1,
+    logIds: ["log2"],
+    by: { kind: "rule", rule: 0, engine: "javascript" },
+  });
+  expect(run("i => 'cc'").reason).toContain('the function returned "cc", which no voter claims');
+  expect(run("i => 'AA'").decision).toBeUndefined();
+  expect(run("i => ''").decision).toBeUndefined();
   // An excluded voter is not among the inputs.
-  expect(ask("i => i.length === 2 ? i[0].Value : ''").decision).toMatchObject({ logIds: ["log1"] });
+  expect(run("i => i.length === 2 ? i[0].Value : ''").decision).toMatchObject({ logIds: ["log1"] });
 });
 
 test("a closed sandbox says so", async () => {

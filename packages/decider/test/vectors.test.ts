@@ -4,8 +4,8 @@
  */
 import { toHex } from "@trustix/crypto";
 import { afterAll, describe, expect, test } from "vitest";
-import { createSandbox, decide, type Rule } from "../src/index.ts";
-import { logId, votersOf, votesOf } from "./ballots.ts";
+import { createSandbox, type Rule } from "../src/index.ts";
+import { ask, logId, votersOf, votesOf } from "./ballots.ts";
 import vectors from "./vectors/g-deciders.json" with { type: "json" };
 
 const sandbox = await createSandbox();
@@ -14,7 +14,7 @@ afterAll(() => sandbox.close());
 /** `aa 66`, or `-` for no decision; errors and panics of the existing program are no decisions. */
 function ours(rules: readonly Rule[], claims: readonly string[]): string {
   const names = claims.map((claim) => claim.split("=")[0]!);
-  const { decision } = decide({ rules, voters: votersOf(...names), votes: votesOf(...claims), sandbox });
+  const { decision } = ask({ rules, voters: votersOf(...names) }, votesOf(...claims), { sandbox });
   return decision === undefined ? "-" : `${toHex(decision.digest)} ${decision.confidence}`;
 }
 
