@@ -5,6 +5,7 @@
 import { fork } from "node:child_process";
 import { utf8 } from "@trustix/crypto";
 import { httpTransport } from "@trustix/client";
+import { POLICY_DEFAULTS } from "@trustix/decider";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { TEST, logIdOf, type LogInfo } from "@trustix/protocol";
 import { openMemoryStore } from "@trustix/storage";
@@ -100,7 +101,14 @@ async function measure(urls: readonly string[], count: number, callers: number):
     const decide = createDecide({
       crypto,
       clock,
-      policies: [{ protocol: TEST, rules: [{ engine: "quorum", threshold: count, voters: undefined }], voters }],
+      policies: [
+        {
+          ...POLICY_DEFAULTS,
+          protocol: TEST,
+          rules: [{ engine: "quorum", threshold: count, voters: undefined }],
+          voters,
+        },
+      ],
       follower,
       own: [],
       values: { getMany: async (digests) => digests.map(() => undefined) },

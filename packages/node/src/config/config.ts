@@ -1,6 +1,6 @@
 /** A configuration as the daemon uses it: every default applied, names resolved, keys read. */
-import type { Rule } from "@trustix/decider";
-import type { KeyPair, LogId, LogInfo, Protocol, PublicToken } from "@trustix/protocol";
+import type { Policy } from "@trustix/decider";
+import type { KeyPair, LogInfo, PublicToken } from "@trustix/protocol";
 import type { Limits } from "./limits.ts";
 
 export interface Config {
@@ -15,7 +15,8 @@ export interface Config {
   readonly remotes: readonly string[];
   /** Who may submit and flush, by name. */
   readonly writeTokens: ReadonlyMap<string, PublicToken>;
-  readonly deciders: readonly ProtocolRules[];
+  /** One for each protocol with rules. */
+  readonly deciders: readonly Policy[];
   readonly upstreams: readonly UpstreamConfig[];
   readonly publish: PublishConfig;
   /** As configured; empty: the caller's default. */
@@ -47,13 +48,6 @@ export interface PublisherConfig extends LogConfig {
 }
 
 export type SubscriberConfig = LogConfig;
-
-/** The rules of one protocol, with everybody who may vote: N. */
-export interface ProtocolRules {
-  readonly protocol: Protocol;
-  readonly rules: readonly Rule[];
-  readonly voters: readonly { readonly logId: LogId; readonly name: string }[];
-}
 
 export interface UpstreamConfig {
   /** Without a slash at the end. */

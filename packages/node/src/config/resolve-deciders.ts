@@ -1,7 +1,7 @@
 /** Rules with names resolved to logs. A rule that could never decide is refused, unless an existing file may hold it. */
-import type { Rule, Sandbox } from "@trustix/decider";
+import { POLICY_DEFAULTS, type Policy, type Rule, type Sandbox } from "@trustix/decider";
 import type { LogId } from "@trustix/protocol";
-import type { LogConfig, ProtocolRules } from "./config.ts";
+import type { LogConfig } from "./config.ts";
 import type { Findings } from "./findings.ts";
 import { shownNames, shownValue } from "./problems.ts";
 import { resolveProtocol } from "./resolve-logs.ts";
@@ -16,7 +16,7 @@ export function resolveDeciders(
   logs: readonly LogConfig[],
   sandbox: Sandbox | undefined,
   findings: Findings,
-): ProtocolRules[] {
+): Policy[] {
   const seen = new Map<string, string>();
   return Object.entries(file.decider).flatMap(([key, entries]) => {
     const protocol = resolveProtocol(key, ["decider", key], findings);
@@ -31,11 +31,11 @@ export function resolveDeciders(
       .filter(({ info }) => info.protocol.id === protocol.id)
       .map(({ info, name }) => ({ logId: info.id, name }));
     const rules = entries.flatMap((entry, i) => resolveRule(entry, voters, sandbox, ["decider", key, i], findings));
-    return [{ protocol, rules, voters }];
+    return [{ ...POLICY_DEFAULTS, protocol, rules, voters }];
   });
 }
 
-type Voters = ProtocolRules["voters"];
+type Voters = Policy["voters"];
 
 function resolveRule(
   entry: Entry,

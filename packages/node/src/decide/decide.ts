@@ -7,23 +7,14 @@
 import type { Crypto } from "@trustix/crypto";
 import { toHex } from "@trustix/crypto";
 import { decide } from "@trustix/decider";
-import type { Rule, Sandbox, Voter } from "@trustix/decider";
-import type { LogHead, LogId, Protocol, Vote } from "@trustix/protocol";
+import type { Policy, Sandbox } from "@trustix/decider";
+import type { LogHead, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Clock, Decide, DecideReport, Follower, LogReader, Values } from "../model.ts";
 import { DecidedCache } from "./decided-cache.ts";
 import { EarlyValue } from "./early-value.ts";
 import { gatherVotes } from "./gather-votes.ts";
 import { ValueSource } from "./value-source.ts";
-
-/** The rules of one protocol, and everybody who may vote: N. */
-export interface Policy {
-  readonly protocol: Protocol;
-  /** Tried in order. */
-  readonly rules: readonly Rule[];
-  /** Every configured log of the protocol, this node's own included. */
-  readonly voters: readonly Voter[];
-}
 
 export interface DecideOptions {
   readonly crypto: Crypto;
@@ -39,6 +30,12 @@ export interface DecideOptions {
   readonly budgetMs?: number | undefined;
 }
 
+interface Made {
+  readonly report: DecideReport;
+  /** Time alone undoes it. */
+  readonly ends: boolean;
+}
+
 export const DEFAULT_BUDGET_MS = 2_000;
 
 export function createDecide(options: DecideOptions): Decide {
@@ -48,7 +45,7 @@ export function createDecide(options: DecideOptions): Decide {
   const cache = new DecidedCache();
   const source = new ValueSource(options);
 
-  async function decideNow(policy: Policy, key: Uint8Array, signal: AbortSignal): Promise<DecideReport> {
+  async function decideNow(policy: Policy, key: Uint8Array, signal: AbortSignal): Promise<Made> {
     const ids = policy.voters.map(({ logId }) => logId);
     const early = new EarlyValue(source);
     const end = (): void => early.end();
@@ -57,15 +54,18 @@ export function createDecide(options: DecideOptions): Decide {
       const voters = { ids, own, follower, onVote: (vote: Vote) => early.sawVote(vote) };
       const votes = await gatherVotes(voters, key, { budgetMs, clock }, signal);
       if (signal.aborted) throw new NodeError("deadline", "the decision was given up by whoever asked");
-      const { decision, reason } = decide({ rules: policy.rules, voters: policy.voters, votes, sandbox });
-      if (decision === undefined) return { decision: undefined, votes, reason };
+      const { decision, reason } = decide({ policy, key, votes, opinions: new Map(), time: clock.now(), sandbox });
+      if (decision === undefined) return { report: { decision: undefined, votes, reason }, ends: false };
       const value = await early.of(decision, clock, budgetMs);
       if (value === undefined) {
         const missing = `${reason}; but nobody could deliver the value ${toHex(decision.digest)}`;
-        return { decision: undefined, votes, reason: missing };
+        return { report: { decision: undefined, votes, reason: missing }, ends: false };
       }
-      const { digest, confidence, logIds } = decision;
-      return { decision: { digest, value, confidence, logIds }, votes, reason };
+      const { digest, confidence, logIds, by } = decision;
+      return {
+        report: { decision: { digest, value, confidence, logIds }, votes, reason },
+        ends: by.kind === "exception",
+      };
     } finally {
       early.end();
       signal.removeEventListener("abort", end);
@@ -92,9 +92,9 @@ export function createDecide(options: DecideOptions): Decide {
       const id = `${policy.protocol.id} ${Buffer.from(key).toString("latin1")}`;
       const known = cache.get(id);
       if (known !== undefined) return known;
-      const report = await decideNow(policy, key, signal);
-      // Made while heads changed: right for whoever asked, but not to be kept.
-      if (follower.revision() === under.revision) cache.keep(id, report, under);
+      const { report, ends } = await decideNow(policy, key, signal);
+      // Made while heads changed, or by an exception: right for whoever asked, but not to be kept.
+      if (follower.revision() === under.revision && !ends) cache.keep(id, report, under);
       return report;
     },
   };

@@ -1,6 +1,6 @@
 /** Decisions over logs in memory: who counts, what it costs to be away, whose value is returned, what is remembered. */
 import { utf8 } from "@trustix/crypto";
-import type { Rule } from "@trustix/decider";
+import { POLICY_DEFAULTS, type Rule } from "@trustix/decider";
 import { TEST } from "@trustix/protocol";
 import type { LogHead } from "@trustix/protocol";
 import { FakeClock, FakeLog, FakeNode, FakeReader } from "@trustix/testkit";
@@ -52,7 +52,7 @@ async function party(options: Partial<DecideOptions> = {}, rules: readonly Rule[
   const decide = createDecide({
     crypto,
     clock: net.clock,
-    policies: [{ protocol: TEST, rules, voters }],
+    policies: [{ ...POLICY_DEFAULTS, protocol: TEST, rules, voters }],
     follower: net.follower,
     own: [],
     values: NO_VALUES,
@@ -75,7 +75,7 @@ test("three of four agree: the value is theirs, and who said otherwise is named"
     digest: crypto.sha256(utf8("good")),
     value: utf8("good"),
     confidence: 75,
-    logIds: [logs[0]!, logs[1]!, logs[3]!].map(({ info }) => info.id),
+    logIds: [logs[0]!, logs[1]!, logs[3]!].map(({ info }) => info.id).toSorted(),
   });
   expect(outcomes(report)).toEqual({ mercury: "claims", venus: "claims", saturn: "claims", mars: "claims" });
   expect(report.reason).toMatch(/^3 of 4 agree, 3 needed; saturn claims [0-9a-f]{8}$/);
@@ -143,6 +143,7 @@ test("this node's own log votes without the network, and one that cannot be read
     clock: new FakeClock(),
     policies: [
       {
+        ...POLICY_DEFAULTS,
         protocol: TEST,
         rules: [{ engine: "logid", id: own.info.id }],
         voters: [{ logId: own.info.id, name: "own" }],
@@ -185,7 +186,14 @@ test("whoever fetches it, a value with another digest is not returned", async ()
   const decide = createDecide({
     crypto,
     clock: new FakeClock(),
-    policies: [{ protocol: TEST, rules: [{ engine: "logid", id }], voters: [{ logId: id, name: "mercury" }] }],
+    policies: [
+      {
+        ...POLICY_DEFAULTS,
+        protocol: TEST,
+        rules: [{ engine: "logid", id }],
+        voters: [{ logId: id, name: "mercury" }],
+      },
+    ],
     follower: { vote: async () => vote, value: async () => utf8("rotten"), revision: () => 0 },
     own: [],
     values: NO_VALUES,

@@ -1,5 +1,6 @@
 /** Where a decision's value comes from: early from the first who claims it, from memory, from others when that fails. */
 import { utf8 } from "@trustix/crypto";
+import { POLICY_DEFAULTS } from "@trustix/decider";
 import { TEST } from "@trustix/protocol";
 import type { Hash } from "@trustix/protocol";
 import { FakeLog, FakeNode } from "@trustix/testkit";
@@ -31,7 +32,9 @@ async function two(): Promise<Two> {
   const decide = createDecide({
     crypto,
     clock: net.clock,
-    policies: [{ protocol: TEST, rules: [{ engine: "quorum", threshold: 2, voters: undefined }], voters }],
+    policies: [
+      { ...POLICY_DEFAULTS, protocol: TEST, rules: [{ engine: "quorum", threshold: 2, voters: undefined }], voters },
+    ],
     follower: net.follower,
     own: [],
     values: NO_VALUES,

@@ -1,6 +1,7 @@
 /** A real log of the existing program, followed over HTTP from its captured exchanges. */
 import { httpTransport } from "@trustix/client";
 import { fromBase64, utf8 } from "@trustix/crypto";
+import { POLICY_DEFAULTS } from "@trustix/decider";
 import { TEST, logIdOf } from "@trustix/protocol";
 import type { LogInfo, Vote } from "@trustix/protocol";
 import { openMemoryStore } from "@trustix/storage";
@@ -50,6 +51,7 @@ async function followFrom(moment: string): Promise<Followed> {
     clock,
     policies: [
       {
+        ...POLICY_DEFAULTS,
         protocol: TEST,
         rules: [{ engine: "percentage", minimum: 100 }],
         voters: [{ logId: info.id, name: "go" }],
