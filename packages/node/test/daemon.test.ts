@@ -1,57 +1,12 @@
 /** Whole daemons from configuration files, over sockets in a folder of their own. */
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient, type Interceptor } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
 import { toBase64 } from "@trustix/crypto";
-import { nodeCrypto, randomSeed } from "@trustix/node-crypto";
-import { LogRPC, NodeAPI, NodeExt, RPCApi } from "@trustix/proto";
-import {
-  formatPrivateKey,
-  keyPairOfSeed,
-  logIdOf,
-  parseLogId,
-  parsePrivateToken,
-  TEST,
-  tokenHeader,
-} from "@trustix/protocol";
-import { pino } from "pino";
+import { formatPrivateKey } from "@trustix/protocol";
 import { describe, expect, test } from "vitest";
-import { loadConfig, NodeError, startDaemon, type Daemon } from "../src/index.ts";
-import { inFolder, realClock } from "./server/test-node.ts";
-
-const crypto = nodeCrypto();
-
-interface Party {
-  readonly folder: string;
-  readonly keys: ReturnType<typeof keyPairOfSeed>;
-  readonly logId: string;
-}
-
-async function party(root: string, name: string): Promise<Party> {
-  const folder = join(root, name);
-  await mkdir(folder, { mode: 0o700 });
-  const keys = keyPairOfSeed(crypto, randomSeed());
-  await writeFile(join(folder, "key"), formatPrivateKey(keys), { mode: 0o600 });
-  return { folder, keys, logId: logIdOf(crypto, { protocol: TEST, publicKey: keys.publicKey }) };
-}
-
-const publisherToml = ({ keys, folder }: Party) => `
-head-marker = "${folder}/markers"
-[[publishers]]
-protocol = "test"
-signer = "one"
-[publishers.publicKey]
-type = "ed25519"
-key = "${toBase64(keys.publicKey)}"
-[signers.one]
-type = "ed25519"
-[signers.one.ed25519]
-private-key-path = "${folder}/key"
-[flush]
-interval = 3600
-`;
+import { NodeError } from "../src/index.ts";
+import { inFolder } from "./server/test-node.ts";
+import { clientsOf, party, publisherToml, start, type Party } from "./test-daemon.ts";
 
 const subscriberToml = ({ keys }: Party) => `
 [[subscribers]]
@@ -60,58 +15,6 @@ protocol = "test"
 type = "ed25519"
 key = "${toBase64(keys.publicKey)}"
 `;
-
-interface Started {
-  readonly daemon: Daemon;
-  readonly lines: string[];
-}
-
-async function start(
-  folder: string,
-  toml: string,
-  env: Record<string, string> = {},
-  listen: string[] = [],
-): Promise<Started> {
-  const path = join(folder, "trustix.toml");
-  await writeFile(path, toml);
-  const lines: string[] = [];
-  const daemon = await startDaemon({
-    config: await loadConfig(path, { crypto, env, cwd: folder }),
-    state: join(folder, "state"),
-    listen,
-    defaultListen: `unix://${folder}/trustix.socket`,
-    env,
-    pid: process.pid,
-    version: "0.0.0-test",
-    crypto,
-    clock: realClock,
-    random: Math.random,
-    randomSeed,
-    log: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
-  });
-  return { daemon, lines };
-}
-
-async function clientsOf(folder: string, withToken = true) {
-  const token = parsePrivateToken(crypto, await readFile(join(folder, "state/trustix.token"), "utf8"));
-  const sign: Interceptor = (next) => (request) => {
-    const path = new URL(request.url).pathname;
-    if (withToken) request.header.set("Trustix-Token", tokenHeader(crypto, token, path));
-    return next(request);
-  };
-  const at = createConnectTransport({
-    baseUrl: "http://localhost",
-    httpVersion: "1.1",
-    interceptors: [sign],
-    nodeOptions: { createConnection: () => connect({ path: join(folder, "trustix.socket") }) },
-  });
-  return {
-    log: createClient(LogRPC, at),
-    rpc: createClient(RPCApi, at),
-    node: createClient(NodeExt, at),
-    public: createClient(NodeAPI, at),
-  };
-}
 
 const item = (key: string, value: string) => ({ Key: Buffer.from(key), Value: Buffer.from(value) });
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
@@ -295,35 +198,3 @@ test("by default a daemon listens on its socket alone, which others cannot open"
     expect(Date.now() - started).toBeLessThan(2000);
   });
 });
-
-test("a daemon with a great backlog ends in time; what waits is published after its next start", async () => {
-  await inFolder(async (root) => {
-    const one = await party(root, "one");
-    const toml = `${publisherToml(one)}items = 1000000\n`;
-    const { daemon } = await start(one.folder, toml);
-    const publisher = daemon.publishers.get(parseLogId(one.logId))!;
-    const count = 200_000;
-    for (let from = 0; from < count; from += 10_000) {
-      const keys = Array.from({ length: 10_000 }, (_, i) => Buffer.from(`key-${from + i}`));
-      await publisher.submit(keys.map((key) => ({ key, value: key })));
-    }
-    const flushed = publisher.flush().then(
-      () => "done",
-      (error: unknown) => (error as NodeError).code,
-    );
-    // Within the first batch: it is finished, and so is the one that is computed meanwhile.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const asked = Date.now();
-    await daemon.close();
-    expect(Date.now() - asked).toBeLessThan(4500);
-    expect(await flushed).toBe("unavailable");
-    const again = await start(one.folder, toml);
-    const log = again.daemon.publishers.get(parseLogId(one.logId))!;
-    const { waiting } = log.status();
-    expect(waiting).toBeGreaterThan(count / 4);
-    await expect((await clientsOf(one.folder)).node.status({})).resolves.toMatchObject({
-      Published: [{ Head: { TreeSize: BigInt(count - waiting) } }],
-    });
-    await again.daemon.close();
-  });
-}, 120_000);
