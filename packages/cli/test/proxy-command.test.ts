@@ -68,6 +68,7 @@ test("a generation lasts as long as the node's own does, also while the node is 
     expect(source.generation()).toBe(first);
     fakeState.generation = "start 1";
     await source.refresh();
+    fakeState.generation = "start 0";
     const second = source.generation();
     expect(second).not.toBe(first);
     await connection.transport.close();

@@ -115,7 +115,7 @@ test("proofs and lookups are right at every version while the map grows under th
       const again = records.run(SparseMap.open(crypto, PREFIX, versions.at(-1), options));
       expect(records.run(again.locate(paths))).toEqual(paths.map((_, i) => i));
     }),
-    runs(150),
+    runs(60),
   );
 });
 
