@@ -2,7 +2,8 @@
 import { extname } from "node:path";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { NodeError } from "../errors.ts";
-import { configError } from "./problems.ts";
+import { configError, keyPath } from "./problems.ts";
+import { findRepeatedKey } from "./repeated-key.ts";
 import type { Files } from "../node-files.ts";
 
 /** A configuration is written by hand: a mebibyte is somebody's mistake. */
@@ -76,8 +77,9 @@ function fromToml(path: string, text: string): unknown {
 }
 
 function fromJson(path: string, text: string): unknown {
+  let parsed: unknown;
   try {
-    return JSON.parse(text) as unknown;
+    parsed = JSON.parse(text);
   } catch (cause) {
     if (!(cause instanceof SyntaxError)) throw cause;
     const at = /\(line (\d+) column (\d+)\)/.exec(cause.message);
@@ -86,6 +88,10 @@ function fromJson(path: string, text: string): unknown {
     const what = cause.message.replace(/,? (\.\.\.|"|in JSON at).*$/s, "");
     throw configError(place, [{ key: "", message: `not JSON: ${what}` }]);
   }
+  const repeated = findRepeatedKey(text);
+  if (repeated === undefined) return parsed;
+  const { key, line, column } = repeated;
+  throw configError(`${path}:${line}:${column}`, [{ key: keyPath([key]), message: "given twice in one table" }]);
 }
 
 /** True for the error this folder throws. */

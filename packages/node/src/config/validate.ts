@@ -1,6 +1,6 @@
 /** From parsed text to a `ConfigFile`: keys matched, every field checked, all problems told at once. */
 import type { z } from "zod";
-import { matchKeys, nodeOf } from "./match-keys.ts";
+import { matchKeys, nodeOf, type Node } from "./match-keys.ts";
 import { keyPath, shownValue, type Problem } from "./problems.ts";
 import { configSchema, type ConfigFile, type FieldMeta } from "./schema.ts";
 
@@ -13,30 +13,47 @@ export function validate(parsed: unknown): { file: ConfigFile } | { problems: Pr
 }
 
 function explain(issue: z.core.$ZodIssue, root: unknown): Problem {
-  const meta = metaAt(issue.path);
+  const { meta, node } = fieldAt(issue.path);
   const value = issue.path.reduce<unknown>(
     (inner, part) =>
       typeof inner === "object" && inner !== null ? (inner as Record<PropertyKey, unknown>)[part] : undefined,
     root,
   );
+  const key = keyPath(issue.path);
   const wanted = meta?.wanted ?? (issue.path.length === 0 ? "a table" : issue.message);
-  if (value === undefined) return { key: keyPath(issue.path), message: `missing; ${wanted} wanted` };
+  if (value === undefined) return { key, message: `missing; ${wanted} wanted` };
   const came = meta?.secret === true ? "something else" : shownValue(value);
-  return { key: keyPath(issue.path), message: `${came} came, ${wanted} wanted` };
+  if (node?.kind !== "list" || Array.isArray(value)) return { key, message: `${came} came, ${wanted} wanted` };
+  const list = wanted.startsWith("a list") ? wanted : `a list of ${wanted}`;
+  return { key, message: `${came} came, ${list} wanted`, ...hintForList(key, node.item, value, came) };
 }
 
-/** What the schema says about the field at `path`, or about the nearest field around it. */
-function metaAt(path: readonly PropertyKey[]): FieldMeta | undefined {
+/** One item where a list of such was wanted: what was meant is clear. */
+function hintForList(key: string, item: z.ZodType, value: unknown, came: string): { hint?: string } {
+  const isTable = typeof value === "object" && value !== null;
+  if (nodeOf(item).kind === "object") return isTable ? { hint: `in TOML each starts with [[${key}]]` } : {};
+  if (typeof value !== "string") return {};
+  return { hint: `a list stands in brackets: [${came.startsWith('"') ? came : '"..."'}]` };
+}
+
+interface Field {
+  /** What the schema says about the field, or about the nearest one around it. */
+  readonly meta: FieldMeta | undefined;
+  /** `undefined` for a place that the schema does not have. */
+  readonly node: Node | undefined;
+}
+
+function fieldAt(path: readonly PropertyKey[]): Field {
   let schema: z.ZodType = configSchema;
   let meta: FieldMeta | undefined;
   for (const part of path) {
     const node = nodeOf(schema);
-    if (node.kind === "leaf") break;
+    if (node.kind === "leaf") return { meta, node: undefined };
     const inner = node.kind === "object" ? node.shape[String(part)] : node.kind === "list" ? node.item : node.value;
-    if (inner === undefined) break;
+    if (inner === undefined) return { meta, node: undefined };
     schema = inner;
     const found = inner.meta() as FieldMeta | undefined;
     if (found?.wanted !== undefined) meta = found;
   }
-  return meta;
+  return { meta, node: nodeOf(schema) };
 }

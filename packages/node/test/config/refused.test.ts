@@ -51,6 +51,9 @@ describe("the file itself", () => {
       /__proto__: this cannot be a key/,
     );
     expect(await refusal("", { "/etc/trustix/c.json": "[1]" })).toMatch(/a list of 1 came/);
+    expect(await refusal("", { "/etc/trustix/c.json": '{"flush": {"items": 1,\n "items": 2}}' })).toMatch(
+      /c\.json:2:2: items: given twice in one table$/,
+    );
   });
 
   test("everything wrong is told at once", async () => {
@@ -75,8 +78,19 @@ describe("keys and values", () => {
     [
       "a table where a list was wanted",
       "[publishers]\nsigner = 'x'",
-      /publishers: a table came, a list of tables wanted/,
+      /publishers: a table came, a list of tables wanted\nhint: in TOML each starts with \[\[publishers\]\]/,
     ],
+    [
+      "a text where a list was wanted",
+      'remotes = "http://a:1"',
+      /remotes: "http:\/\/a:1" came, a list of http:\/\/, https:\/\/ or unix:\/\/ URLs wanted\nhint: a list stands in brackets: \["http:\/\/a:1"\]$/,
+    ],
+    [
+      "a token where a list was wanted",
+      `write_tokens = "a:${keyOf(1).publicText}"`,
+      /write_tokens: something else came, a list of .* wanted\nhint: a list stands in brackets: \["..."\]$/,
+    ],
+    ["a name where a list was wanted", 'socket-owners = "root"', /"root" came, a list of user names or numbers wanted/],
     ["an unknown storage", '[storage]\ntype = "rocks"', /storage\.type: "rocks" came, "native" or "memory" wanted/],
     [
       "a missing field",
