@@ -2,13 +2,14 @@
 import { access, constants, open } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { httpTransport, type RpcTransport } from "@trustix/client";
+import { httpTransport, type RpcError, type RpcTransport } from "@trustix/client";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { NodeAPI } from "@trustix/proto";
 import { parsePrivateToken, TOKEN_HEADER, tokenHeader, type PrivateToken } from "@trustix/protocol";
 import { CliError, usageError } from "./cli-error.ts";
 import type { CommandInput } from "./command.ts";
 import { defaultAddress, tokenFiles } from "./default-places.ts";
+import { isCode } from "./rpc-codes.ts";
 
 export interface Connection {
   readonly address: string;
@@ -37,12 +38,12 @@ export async function withNode<T>(
 ): Promise<T> {
   const address = input.text("address") ?? defaultAddress(input.io);
   const timeoutMs = (input.number("timeout") ?? 20) * 1000;
-  const token = options.token === true ? await readToken(input) : undefined;
+  const sent = options.token === true ? await readToken(input) : undefined;
   const crypto = nodeCrypto();
   const transport = httpTransport(address, {
     socketUids: [...trustedUids(input.io.env["TRUSTIX_SOCKET_UIDS"]), ...(options.socketOwners ?? [])],
-    ...(token !== undefined && {
-      headersFor: (procedure: string) => ({ [TOKEN_HEADER]: tokenHeader(crypto, token, procedure) }),
+    ...(sent !== undefined && {
+      headersFor: (procedure: string) => ({ [TOKEN_HEADER]: tokenHeader(crypto, sent.token, procedure) }),
     }),
   });
   try {
@@ -54,9 +55,19 @@ export async function withNode<T>(
         return transport.unary(method, message, { timeoutMs, signal: either });
       },
     });
+  } catch (error) {
+    throw sent !== undefined && isCode(error, "unauthenticated") ? refusedToken(error as RpcError, sent.path) : error;
   } finally {
     await transport.close();
   }
+}
+
+/** Which of the places that may hold a token had the one that was refused: nobody knows by heart. */
+function refusedToken(cause: RpcError, path: string): CliError {
+  return new CliError(`${cause.message.split("\n")[0]} (unauthenticated)`, {
+    hint: `the token sent is that in ${path}; TRUSTIX_TOKEN names another; the node takes those under write_tokens`,
+    cause,
+  });
 }
 
 /** User ids beside root and oneself whose socket is trusted: `TRUSTIX_SOCKET_UIDS=993,994`. */
@@ -72,7 +83,12 @@ function trustedUids(text: string | undefined): number[] {
 
 const MAX_TOKEN_FILE = 4096;
 
-async function readToken({ io }: CommandInput): Promise<PrivateToken | undefined> {
+interface FoundToken {
+  readonly token: PrivateToken;
+  readonly path: string;
+}
+
+async function readToken({ io }: CommandInput): Promise<FoundToken | undefined> {
   const { paths, told } = tokenFiles(io);
   for (const path of paths) {
     const readable =
@@ -81,7 +97,7 @@ async function readToken({ io }: CommandInput): Promise<PrivateToken | undefined
         () => true,
         () => false,
       ));
-    if (readable) return readTokenFile(io.cwd, path);
+    if (readable) return { token: await readTokenFile(io.cwd, path), path };
   }
   return undefined;
 }

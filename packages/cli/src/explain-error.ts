@@ -39,8 +39,11 @@ export async function explainError(error: unknown, hintFor: (code: string) => st
     case "VerifyError":
     case "ProofError":
       return { message: error.message, hint: undefined, exit: EXIT.refused, bug: false };
-    case "SpoolError":
     case "StorageError": {
+      const hint = code === "locked" ? "end that process first" : undefined;
+      return { message: error.message, hint, exit: EXIT.failed, bug: false };
+    }
+    case "SpoolError": {
       const hint = "hint" in error && typeof error.hint === "string" ? error.hint : undefined;
       return { message: error.message, hint, exit: EXIT.failed, bug: false };
     }

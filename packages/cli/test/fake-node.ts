@@ -182,7 +182,11 @@ export const FAKE_TOKEN = { name: "tester", ...keyPairOfSeed(crypto, new Uint8Ar
 
 function mayWrite(header: string | undefined, procedure: string): void {
   if (header === undefined) throw new Refusal("unauthenticated", `${procedure} needs a token`);
-  verifyTokenHeader(crypto, new Map([[FAKE_TOKEN.name, FAKE_TOKEN]]), header, procedure);
+  try {
+    verifyTokenHeader(crypto, new Map([[FAKE_TOKEN.name, FAKE_TOKEN]]), header, procedure);
+  } catch (error) {
+    throw new Refusal("unauthenticated", (error as Error).message);
+  }
 }
 
 /** Answers on `socket` until it is closed. */

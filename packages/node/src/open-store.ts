@@ -16,6 +16,8 @@ export function storeFolder(state: string): string {
   return join(state, "store");
 }
 
+const LOCKED_HINT = "a daemon runs on it: `trustix status` asks that one; a second node needs another --state";
+
 /** Makes it where there is none. Throws `locked`, `corrupt`, `storage`. */
 export async function openStore(storage: "native" | "memory", state: string): Promise<Store> {
   if (storage === "memory") return openMemoryStore();
@@ -23,8 +25,8 @@ export async function openStore(storage: "native" | "memory", state: string): Pr
     return await openEmbeddedStore(storeFolder(state));
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
-    const code = error.code === "locked" ? "locked" : error.code === "corrupt" ? "corrupt" : "storage";
-    throw new NodeError(code, error.message, { cause: error });
+    if (error.code === "locked") throw new NodeError("locked", error.message, { cause: error, hint: LOCKED_HINT });
+    throw new NodeError(error.code === "corrupt" ? "corrupt" : "storage", error.message, { cause: error });
   }
 }
 

@@ -154,6 +154,7 @@ describe("a daemon that cannot start says why, and leaves nothing behind", () =>
       const first = await start(alice.folder, publisherToml(alice));
       const error = await refusedWith(start(alice.folder, publisherToml(alice), {}, ["http://127.0.0.1:0"]));
       expect([error.code, error.message]).toEqual(["locked", expect.stringContaining("alice/state")]);
+      expect(error.hint).toMatch(/`trustix status` .* another --state/);
       await first.daemon.close();
       await (await start(alice.folder, publisherToml(alice))).daemon.close();
     });

@@ -82,7 +82,8 @@ export function verifyTokenHeader(
   const token = tokens.get(name);
   if (token === undefined) throw new ProtocolError("unknown", `token ${shown(name)} is not known to this node`);
   if (!crypto.ed25519Verify(token.publicKey, signedBytes(name, procedure), signature)) {
-    throw new ProtocolError("mismatch", `token ${shown(name)}: the signature is not one of ${procedure} by its key`);
+    const what = `not signed for ${procedure} by the key that this node has under that name`;
+    throw new ProtocolError("mismatch", `token ${shown(name)}: ${what}`);
   }
   return name;
 }

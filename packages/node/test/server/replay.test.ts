@@ -84,14 +84,14 @@ const ERRORS: Record<string, BetterError> = {
   "LogRPC.Submit token header garbage": noCaller(/JSON in UTF-8 wanted/, SAME_CODE),
   'LogRPC.Submit token header {"name":"nosuch","sig":"AAAA"}': noCaller(/token "nosuch" is not known/, SAME_CODE),
   'LogRPC.Submit token header {"name":"default","sig":"!!"}': noCaller(/sig is not base64/, SAME_CODE),
-  'LogRPC.Submit token header {"name":"default","sig":"AAAA"}': noCaller(/signature is not one of/, SAME_CODE),
+  'LogRPC.Submit token header {"name":"default","sig":"AAAA"}': noCaller(/not signed for/, SAME_CODE),
   [`LogRPC.Submit token header {"name":"default","sig":"${"A".repeat(86)}=="}`]: noCaller(
-    /signature is not one of/,
+    /not signed for/,
     SAME_CODE,
   ),
   "LogRPC.Submit token header {}": noCaller(/"name":"...","sig":"..."/, SAME_CODE),
   "LogRPC.Flush with the token of Submit (other procedure)": noCaller(
-    /not one of \/trustix_rpc.v1.LogRPC\/Flush/,
+    /not signed for \/trustix_rpc.v1.LogRPC\/Flush/,
     SAME_CODE,
   ),
   "NodeAPI.Logs with an unknown token (read call)": noCaller(/token "nosuch" is not known/, SAME_CODE),
