@@ -1,10 +1,9 @@
-/** From the command line to a node: address, token, time limit, and the log that is meant. */
+/** From the command line to a node: address, token, time limit. */
 import { access, constants, open } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { httpTransport, type RpcError, type RpcTransport } from "@trustix/client";
 import { nodeCrypto } from "@trustix/node-crypto";
-import { NodeAPI } from "@trustix/proto";
 import { parsePrivateToken, TOKEN_HEADER, tokenHeader, type PrivateToken } from "@trustix/protocol";
 import { CliError, usageError } from "./cli-error.ts";
 import type { CommandInput } from "./command.ts";
@@ -128,23 +127,4 @@ async function readStart(path: string): Promise<string> {
   } finally {
     await file.close();
   }
-}
-
-/** The log that is meant: `--log-id`, whole or its first 8 digits and more, else the only one this node publishes. */
-export async function findLogId(input: CommandInput, node: Connection): Promise<string> {
-  const given = input.text("log-id")?.toLowerCase();
-  if (given !== undefined && /^[0-9a-f]{64}$/.test(given)) return given;
-  if (given !== undefined && !/^[0-9a-f]{8,63}$/.test(given)) {
-    throw usageError(`--log-id: ${JSON.stringify(given)} came, 64 hex digits or at least the first 8 wanted`);
-  }
-  const { Logs: published } = await node.call(NodeAPI.method.logs, {});
-  const ids = published.map((log) => log.LogID).filter((id) => given === undefined || id.startsWith(given));
-  if (ids.length === 1) return ids[0]!;
-  if (ids.length === 0) {
-    throw usageError(
-      given === undefined ? "this node publishes no log" : `this node publishes no log that starts with ${given}`,
-      "`trustix logs` lists what it knows; name one with --log-id",
-    );
-  }
-  throw usageError(`this node publishes ${ids.length} logs: ${ids.join(", ")}`, "name one with --log-id");
 }

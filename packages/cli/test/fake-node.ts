@@ -107,24 +107,34 @@ on(LogRPC.method.flush, (_, token, procedure) => {
   mayWrite(token, procedure);
   return {};
 });
+const REASONS: Partial<Record<Vote["outcome"], string>> = {
+  unreachable: "connection refused",
+  unverifiable: "the proof shows another root",
+};
 const vote = (logId: string, outcome: Vote["outcome"], digest?: Uint8Array): Vote => ({
   logId: logId as LogId,
   outcome,
   digest,
-  reason: outcome === "unreachable" ? "connection refused" : "",
+  reason: REASONS[outcome] ?? "",
 });
 on(RPCApi.method.decide, ({ Key }) => {
+  const Decision = { LogIDs: [FAKE_LOG.id], Digest: DIGEST, Confidence: 33, Value: CLAIM.value };
+  // As the existing program answers, which says of no vote why it is missing.
+  if (Buffer.from(Key).equals(utf8("of old"))) return { Decision, Misses: ["22".repeat(32)] };
+  const claim = vote(FAKE_LOG.id, "claims", DIGEST);
+  if (!Buffer.from(Key).equals(CLAIM.key)) {
+    const others = [vote("11".repeat(32), "absent"), vote("22".repeat(32), "unverifiable")];
+    const Reason = "1 of 3 agree, 2 needed; 22222222 is unverifiable (the proof shows another root)";
+    const message = { Votes: [claim, ...others].map(voteToWire), Reason };
+    throw new Refusal("failed_precondition", "undecided", { schema: UndecidedSchema, message });
+  }
   const votes = [
-    vote(FAKE_LOG.id, "claims", DIGEST),
+    claim,
     vote("11".repeat(32), "claims", new Uint8Array(32).fill(0xbb)),
     vote("22".repeat(32), "unreachable"),
   ].map(voteToWire);
-  if (!Buffer.from(Key).equals(CLAIM.key)) {
-    const message = { Votes: votes, Reason: "1 of 3 agree, 2 needed; 22222222 is unreachable (connection refused)" };
-    throw new Refusal("failed_precondition", "undecided", { schema: UndecidedSchema, message });
-  }
   return {
-    Decision: { LogIDs: [FAKE_LOG.id], Digest: DIGEST, Confidence: 33, Value: CLAIM.value },
+    Decision,
     Mismatches: [{ LogID: "11".repeat(32), Digest: new Uint8Array(32).fill(0xbb) }],
     Misses: ["22".repeat(32)],
     Votes: votes,

@@ -34,7 +34,8 @@ function report({ io, on }: CommandInput, { Decision, Mismatches, Misses, Votes 
     io.out(JSON.stringify({ decided: true, decision, mismatches, misses: Misses, votes }));
     return;
   }
-  for (const id of Misses) io.out(missLine(id));
+  const lines = Votes.length === 0 ? Misses.map(absentLine) : Votes.map(voteFromWire).flatMap(missLines);
+  for (const line of lines) io.out(line);
   for (const log of Mismatches) io.out(`Found mismatched digest '${toHex(log.Digest)}' in log '${log.LogID}'`);
   io.out(`Decided on output digest '${toHex(Digest)}' with confidence ${Confidence}`);
 }
@@ -44,11 +45,19 @@ function reportUndecided({ io, on }: CommandInput, { votes, reason }: Undecided)
     io.out(JSON.stringify({ decided: false, reason, votes: votes.map(voteJson) }));
     return EXIT.refused;
   }
-  for (const vote of votes) if (vote.outcome !== "claims") io.out(missLine(vote.logId));
+  for (const line of votes.flatMap(missLines)) io.out(line);
   throw new CliError(`undecided: ${reason}`, { exit: EXIT.refused });
 }
 
-function missLine(logId: string): string {
+/** Why a log that claims nothing claims nothing: only one that was asked, and proved it, has no digest. */
+function missLines({ logId, outcome, reason }: Vote): string[] {
+  if (outcome === "claims") return [];
+  if (outcome === "absent") return [absentLine(logId)];
+  return [`Log '${logId}' is ${outcome}${reason === "" ? "" : `: ${reason}`}`];
+}
+
+/** The existing program's line, which it prints for logs of every kind that claim nothing. */
+function absentLine(logId: string): string {
   return `Did not find digest in log '${logId}'`;
 }
 

@@ -1,7 +1,8 @@
 /** `trustix flush`: everything accepted before goes under a signed head. Prints nothing. */
 import { LogRPC } from "@trustix/proto";
 import type { Action } from "../command.ts";
-import { findLogId, withNode } from "../connect.ts";
+import { withNode } from "../connect.ts";
+import { findLogId } from "../find-log.ts";
 
 export const run: Action = (input) =>
   withNode(

@@ -7,7 +7,8 @@ import { logFromWire } from "@trustix/protocol";
 import { hexFlag } from "../byte-flags.ts";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
-import { findLogId, withNode } from "../connect.ts";
+import { withNode } from "../connect.ts";
+import { findLogId, notPublished } from "../find-log.ts";
 
 export const run: Action = (input) => {
   const key = hexFlag(input, "key");
@@ -15,7 +16,7 @@ export const run: Action = (input) => {
     const id = await findLogId(input, node);
     const { Logs } = await node.call(NodeAPI.method.logs, {});
     const listed = Logs.find((log) => log.LogID === id);
-    if (listed === undefined) throw new CliError(`this node does not publish log ${id}`, { hint: "`trustix logs`" });
+    if (listed === undefined) throw await notPublished(node, id);
     const crypto = nodeCrypto();
     // The id is a digest of the key, so that the node cannot name another key for the log that was asked for.
     const log = logFromWire(crypto, listed);

@@ -4,7 +4,8 @@ import { nodeCrypto } from "@trustix/node-crypto";
 import { NodeExt, type RefusedClaim, RefusedClaim_Places } from "@trustix/proto";
 import { CliError } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
-import { findLogId, withNode, type Connection } from "../connect.ts";
+import { withNode, type Connection } from "../connect.ts";
+import { findLogId } from "../find-log.ts";
 import { keyText } from "../words.ts";
 
 export const run: Action = (input) =>

@@ -2,7 +2,8 @@
 import { nixRunner, publishFilter, submitClosure, type RunNix } from "@trustix/nix";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
-import { findLogId, withNode } from "../connect.ts";
+import { withNode } from "../connect.ts";
+import { findLogId } from "../find-log.ts";
 import { readNodeConfig } from "../node-config.ts";
 import { submitter } from "../submitter.ts";
 import { counted } from "../words.ts";

@@ -3,7 +3,8 @@ import { LogRPC } from "@trustix/proto";
 import { hexFlag } from "../byte-flags.ts";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
-import { findLogId, withNode } from "../connect.ts";
+import { withNode } from "../connect.ts";
+import { findLogId } from "../find-log.ts";
 
 export const run: Action = (input) => {
   const item = { Key: hexFlag(input, "key"), Value: hexFlag(input, "value") };
