@@ -85,10 +85,7 @@ const ERRORS: Record<string, BetterError> = {
   'LogRPC.Submit token header {"name":"nosuch","sig":"AAAA"}': noCaller(/token "nosuch" is not known/, SAME_CODE),
   'LogRPC.Submit token header {"name":"default","sig":"!!"}': noCaller(/sig is not base64/, SAME_CODE),
   'LogRPC.Submit token header {"name":"default","sig":"AAAA"}': noCaller(/not signed for/, SAME_CODE),
-  [`LogRPC.Submit token header {"name":"default","sig":"${"A".repeat(86)}=="}`]: noCaller(
-    /not signed for/,
-    SAME_CODE,
-  ),
+  [`LogRPC.Submit token header {"name":"default","sig":"${"A".repeat(86)}=="}`]: noCaller(/not signed for/, SAME_CODE),
   "LogRPC.Submit token header {}": noCaller(/"name":"...","sig":"..."/, SAME_CODE),
   "LogRPC.Flush with the token of Submit (other procedure)": noCaller(
     /not signed for \/trustix_rpc.v1.LogRPC\/Flush/,
