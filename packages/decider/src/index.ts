@@ -39,3 +39,23 @@ export { policyFromJson, policyToJson, type PolicyJson } from "./policy-json.ts"
 // Where functions of a person's own run.
 export type { Sandbox, SandboxAnswer, SandboxInput, SandboxLimits } from "./sandbox.ts";
 export { createSandbox, SANDBOX_LIMITS } from "./sandbox.ts";
+
+// The standing of builders: count all claims once, then judge. See docs/design/standing.md.
+export type { DissentBound, StandingBounds } from "./standing/bounds.ts";
+export { agreeingOperators, DEFAULT_STANDING_BOUNDS } from "./standing/bounds.ts";
+export type { PathKind } from "./standing/classify-path.ts";
+export type { Dossier, EarlierExclusion, Override, Proof, SecondAnswer } from "./standing/dossier.ts";
+export type { Judgement } from "./standing/judge-voter.ts";
+export { packageOf } from "./standing/package-of.ts";
+export type { PackageFigures } from "./standing/package-table.ts";
+export type { Standing, Standings } from "./standing/standings.ts";
+export { standingsOf } from "./standing/standings.ts";
+export type {
+  CountedFigures,
+  DissentExample,
+  PathClaim,
+  TallyOptions,
+  TallyVoter,
+  VoterFigures,
+} from "./standing/tally.ts";
+export { Tally } from "./standing/tally.ts";
