@@ -86,7 +86,12 @@ function costs(paths: number, differing: number): { add: number; judge: number }
   );
   const keys = Array.from({ length: paths }, (_, i) => `/nix/store/${"0".repeat(32)}-package-${i % 20_000}x-1.${i}`);
   const dossier = { proofs: [], secondAnswers: [], overrides: [], exclusions: [] };
-  const tally = new Tally({ voters: ids.map((logId) => ({ logId })), dossier, bounds: BOUNDS, now: 1e9 });
+  const tally = new Tally({
+    voters: ids.map((logId) => ({ logId, name: logId })),
+    dossier,
+    bounds: BOUNDS,
+    now: 1e9,
+  });
   const start = performance.now();
   for (let i = 0; i < paths; i++) tally.add(keys[i]!, rows[i % rows.length]!);
   const added = performance.now();

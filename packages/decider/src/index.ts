@@ -50,12 +50,5 @@ export { packageOf } from "./standing/package-of.ts";
 export type { PackageFigures } from "./standing/package-table.ts";
 export type { Standing, Standings } from "./standing/standings.ts";
 export { standingsOf } from "./standing/standings.ts";
-export type {
-  CountedFigures,
-  DissentExample,
-  PathClaim,
-  TallyOptions,
-  TallyVoter,
-  VoterFigures,
-} from "./standing/tally.ts";
+export type { CountedFigures, DissentExample, PathClaim, TallyOptions, VoterFigures } from "./standing/tally.ts";
 export { Tally } from "./standing/tally.ts";

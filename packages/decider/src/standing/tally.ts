@@ -7,17 +7,13 @@
  * they do excuses nobody.
  */
 import type { Hash, LogId } from "@trustix/protocol";
+import { unitOf } from "../count-votes.ts";
+import type { Voter } from "../policy.ts";
 import { accumulate, AGE_CLASSES, ageClassOf } from "./ages.ts";
 import { agreeingOperators, type StandingBounds } from "./bounds.ts";
 import { classifyPath, type PathKind, type PathVerdict, sameHash } from "./classify-path.ts";
 import { type Dossier, outrightExclusion, pardonOf } from "./dossier.ts";
 import { type Dissent, type PackageFigures, PackageTable } from "./package-table.ts";
-
-export interface TallyVoter {
-  readonly logId: LogId;
-  /** Voters of one operator are compared as one; without: an operator of its own. */
-  readonly operator?: string | undefined;
-}
 
 /** What a voter is known, verified, to claim for a key. */
 export interface PathClaim {
@@ -76,7 +72,7 @@ export interface DissentExample {
 
 export interface TallyOptions {
   /** Every configured voter, once. */
-  readonly voters: readonly TallyVoter[];
+  readonly voters: readonly Voter[];
   readonly dossier: Dossier;
   readonly bounds: StandingBounds;
   /** Milliseconds since 1970; ages are counted from here. */
@@ -206,10 +202,10 @@ export class Tally {
   }
 }
 
-function seatOf(voter: TallyVoter, index: number, operators: Map<string, number>, dossier: Dossier): Seat {
-  const name = voter.operator === undefined ? `voter ${voter.logId}` : `operator ${voter.operator}`;
-  const operator = operators.get(name) ?? operators.size;
-  operators.set(name, operator);
+function seatOf(voter: Voter, index: number, operators: Map<string, number>, dossier: Dossier): Seat {
+  const unit = unitOf(voter);
+  const operator = operators.get(unit) ?? operators.size;
+  operators.set(unit, operator);
   return {
     seat: index,
     logId: voter.logId,

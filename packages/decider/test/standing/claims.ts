@@ -6,7 +6,7 @@ import {
   type PathClaim,
   type StandingBounds,
   Tally,
-  type TallyVoter,
+  type Voter,
   type VoterFigures,
 } from "../../src/index.ts";
 
@@ -35,10 +35,10 @@ export function claims(text: string): PathClaim[] {
 }
 
 /** `mercury venus/acme`: venus is run by acme. */
-export function voters(text: string): TallyVoter[] {
+export function voters(text: string): Voter[] {
   return text.split(" ").map((word) => {
     const [name, operator] = word.split("/");
-    return { logId: id(name!), operator };
+    return { logId: id(name!), name: name!, operator };
   });
 }
 

@@ -89,7 +89,12 @@ function shuffled(count: number, random: () => number): Uint32Array {
 export function tallyBuilders(world: World, seed: number, bounds: StandingBounds, today: number): Tally {
   const ids = Array.from({ length: world.builders }, (_, i) => `${i}`.padStart(64, "0") as LogId);
   const dossier: Dossier = { proofs: [], secondAnswers: [], overrides: [], exclusions: [] };
-  const tally = new Tally({ voters: ids.map((logId) => ({ logId })), dossier, bounds, now: today * DAY_MS });
+  const tally = new Tally({
+    voters: ids.map((logId) => ({ logId, name: logId })),
+    dossier,
+    bounds,
+    now: today * DAY_MS,
+  });
   const agreed = new Uint8Array(world.builders);
   let day = 0;
   for (const paths of simulateDays(world, seed)) {
