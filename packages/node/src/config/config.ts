@@ -1,5 +1,5 @@
 /** A configuration as the daemon uses it: every default applied, names resolved, keys read. */
-import type { Policy } from "@trustix/decider";
+import type { Policy, StandingBounds } from "@trustix/decider";
 import type { KeyPair, LogInfo, PublicToken } from "@trustix/protocol";
 import type { Limits } from "./limits.ts";
 
@@ -28,6 +28,8 @@ export interface Config {
   readonly flush: { readonly intervalMs: number; readonly items: number };
   readonly retention: { readonly maxAgeMs: number; readonly heads: number };
   readonly limits: Limits;
+  /** When dissent makes a builder suspect, and excludes it. */
+  readonly standing: StandingBounds;
   /** PEM text of certificates trusted instead of the system's. */
   readonly ca: string | undefined;
   /** Folder of head markers; `undefined` only without publishers. */

@@ -20,6 +20,7 @@ import {
   resolveListeners,
   resolveOwners,
   resolveLimits,
+  resolveStanding,
   resolveMarker,
 } from "./resolve-settings.ts";
 import { validate } from "./validate.ts";
@@ -69,6 +70,7 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
     flush: { intervalMs: file.flush.interval * 1000, items: file.flush.items },
     retention: { maxAgeMs: file.retention.days * 86_400_000, heads: file.retention.heads },
     limits: resolveLimits(file.limits),
+    standing: resolveStanding(file.standing, findings),
     ca: await resolveCa(source, file, findings),
     headMarker: resolveMarker(file, env, resolve(cwd, dirname(path)), findings),
   };

@@ -1,5 +1,6 @@
 /** The settings that stand for themselves: addresses, tokens, caches, owners, limits. */
 import { join, resolve } from "node:path";
+import type { StandingBounds } from "@trustix/decider";
 import { parsePublicToken, type PublicToken } from "@trustix/protocol";
 import { listenerOf, parseRemote, parseUpstream } from "./addresses.ts";
 import type { Config } from "./config.ts";
@@ -114,6 +115,25 @@ export function resolveLimits(limits: ConfigFile["limits"]): Limits {
     headerMs: limits["header-seconds"] * 1000,
     bodyMs: limits["body-seconds"] * 1000,
     idleMs: limits["idle-seconds"] * 1000,
+  };
+}
+
+export function resolveStanding(standing: ConfigFile["standing"], findings: Findings): StandingBounds {
+  for (const bound of ["packages", "odds"] as const) {
+    const [suspect, exclude] = [standing[`suspect-${bound}`], standing[`exclude-${bound}`]];
+    if (exclude >= suspect) continue;
+    findings.problem(
+      ["standing", `exclude-${bound}`],
+      `${exclude} came, at least ${suspect} wanted: who is excluded is suspect before`,
+      `raise it, or lower suspect-${bound}`,
+    );
+  }
+  return {
+    agreeing: standing.agreeing,
+    share: standing["alone-percent"] / 100,
+    factor: standing["alone-factor"],
+    suspect: { packages: standing["suspect-packages"], odds: standing["suspect-odds"] },
+    exclude: { packages: standing["exclude-packages"], odds: standing["exclude-odds"] },
   };
 }
 

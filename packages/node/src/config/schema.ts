@@ -5,6 +5,7 @@
  * Every field says what it is (`description`), what a value looks like (`wanted`, the end of an error message) and, where
  * changing it can hurt, how (`danger`). Shapes only: what needs another field or a file is checked in `resolve-*.ts`.
  */
+import { DEFAULT_STANDING_BOUNDS } from "@trustix/decider";
 import { z } from "zod";
 import { DEFAULT_LIMITS } from "./limits.ts";
 
@@ -205,6 +206,51 @@ const limits = z.strictObject({
   "idle-seconds": seconds(L.idleMs / 1000, 0.01, 86_400, "Time a connection may be idle between calls."),
 });
 
+const STANDING = DEFAULT_STANDING_BOUNDS;
+const ODDS = 1_000_000_000_000;
+const ONE_MACHINE = "Lower: an honest machine that is unlike the others is found sooner, too.";
+const standing = z.strictObject({
+  agreeing: about(z.int().min(2).max(1000).optional(), {
+    wanted: "a whole number from 2 to 1000",
+    description:
+      "How many other operators must agree with each other before one that differs stands alone. " +
+      "Default: more than half of the configured ones, and at least 2.",
+    danger: "So many operators together can push an honest one out, on paths that only they and it have built.",
+  }),
+  "alone-percent": about(
+    z
+      .number()
+      .min(0.001)
+      .max(100)
+      .default(100 * STANDING.share),
+    {
+      wanted: "percent, 0.001 to 100",
+      description: "On how much of what is compared anybody may stand alone.",
+      danger: ONE_MACHINE,
+    },
+  ),
+  "alone-factor": about(z.number().min(1).max(1000).default(STANDING.factor), {
+    wanted: "a number from 1 to 1000",
+    description: "And how many times as often as the others (their median), where that is more.",
+    danger: ONE_MACHINE,
+  }),
+  "suspect-packages": count(STANDING.suspect.packages, 1, 100_000, "Different packages it takes to become suspect."),
+  "suspect-odds": count(
+    STANDING.suspect.odds,
+    2,
+    ODDS,
+    "And to become suspect, so many packages come about by chance less than once in this many.",
+  ),
+  "exclude-packages": count(STANDING.exclude.packages, 1, 100_000, "Different packages it takes to be excluded."),
+  "exclude-odds": count(
+    STANDING.exclude.odds,
+    2,
+    ODDS,
+    "And to be excluded, so many packages come about by chance less than once in this many.",
+    "Below 100000, honest builders are excluded now and then.",
+  ),
+});
+
 function table<S extends z.ZodType>(schema: S, description: string): S {
   return about(schema, { wanted: "a table", description });
 }
@@ -288,6 +334,10 @@ export const configSchema = z.strictObject({
       })
       .prefault({}),
     "How long old heads can be proved against.",
+  ),
+  standing: table(
+    standing.prefault({}),
+    "When builders that stand alone against the others become suspect, and are excluded (docs/design/standing.md).",
   ),
   limits: table(limits.prefault({}), "What is taken from outside at most."),
   "ca-file": maybeText("a path to a PEM file", "Certificates trusted for https remotes, instead of the system's."),

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
-import { createSandbox } from "@trustix/decider";
+import { createSandbox, DEFAULT_STANDING_BOUNDS } from "@trustix/decider";
 import { DEFAULT_LIMITS } from "../../src/config/index.ts";
 import { keyOf, load, publisher, subscriber } from "./files.ts";
 
@@ -113,6 +113,7 @@ test("an empty file gets every default, and a warning that it does nothing", asy
   expect(config).toMatchObject({
     storage: "native",
     limits: DEFAULT_LIMITS,
+    standing: DEFAULT_STANDING_BOUNDS,
     flush: { intervalMs: 1000, items: 10_000 },
     retention: { maxAgeMs: 7 * 86_400_000, heads: 1000 },
     pollIntervalMs: 1_800_000,
@@ -149,6 +150,11 @@ deny = ["*-secret"]
 [limits]
 value-bytes = 2048
 call-seconds = 1.5
+[standing]
+agreeing = 2
+alone-percent = 1
+alone-factor = 3
+exclude-packages = 20
 [retention]
 days = 1
 heads = 10
@@ -177,6 +183,13 @@ allow-replayable-tokens = true
   ]);
   expect(config.upstreams[0]).toMatchObject({ url: "https://cache.nixos.org" });
   expect(config.limits).toEqual({ ...DEFAULT_LIMITS, valueBytes: 2048, callMs: 1500 });
+  expect(config.standing).toEqual({
+    agreeing: 2,
+    share: 0.01,
+    factor: 3,
+    suspect: { packages: 5, odds: 10_000 },
+    exclude: { packages: 20, odds: 1_000_000 },
+  });
   expect(config).toMatchObject({
     pollIntervalMs: 60_000,
     decisionBudgetMs: 500,

@@ -75,6 +75,12 @@ describe("keys and values", () => {
       "[limits]\nentries = 10",
       /limits\.entries: 10 came, a whole number from 1000/,
     ],
+    ["one against one", "[standing]\nagreeing = 1", /standing\.agreeing: 1 came, a whole number from 2 to 1000 wanted/],
+    [
+      "exclusion before suspicion",
+      "[standing]\nsuspect-packages = 11",
+      /standing\.exclude-packages: 10 came, at least 11 wanted: .*\nhint: raise it, or lower suspect-packages/,
+    ],
     [
       "a table where a list was wanted",
       "[publishers]\nsigner = 'x'",
