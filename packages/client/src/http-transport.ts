@@ -49,6 +49,7 @@ export function httpTransport(url: string, options: HttpTransportOptions = {}): 
   });
   const basePath = address.kind === "unix" ? "" : address.path;
   const limit = options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER;
+  const isFar = !isOnThisMachine(address);
 
   async function unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
@@ -59,7 +60,7 @@ export function httpTransport(url: string, options: HttpTransportOptions = {}): 
     const timeoutMs = call.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const request: PostRequest = {
       path: basePath + procedure,
-      headers: headersOf(timeoutMs, call, options.headersFor?.(procedure)),
+      headers: headersOf(timeoutMs, call.gzip === true && isFar, call, options.headersFor?.(procedure)),
       body: encodeInput(method.input, input),
       deadline: performance.now() + timeoutMs,
       timeoutMs,
@@ -89,9 +90,17 @@ export function httpTransport(url: string, options: HttpTransportOptions = {}): 
   };
 }
 
+/** Between processes of one machine compressing costs more than it saves: a fifth of the time of copying a log. */
+function isOnThisMachine(address: RemoteAddress): boolean {
+  if (address.kind === "unix") return true;
+  const { hostname } = new URL(address.origin);
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
 /** By assignment: spreading costs more than all the rest of building a request. */
 function headersOf(
   timeoutMs: number,
+  gzip: boolean,
   call: CallOptions,
   more: Readonly<Record<string, string>> | undefined,
 ): Record<string, string> {
@@ -100,7 +109,7 @@ function headersOf(
     "connect-protocol-version": "1",
     "connect-timeout-ms": String(Math.max(1, Math.floor(timeoutMs))),
   };
-  if (call.gzip === true) headers["accept-encoding"] = "gzip";
+  if (gzip) headers["accept-encoding"] = "gzip";
   if (more !== undefined) Object.assign(headers, more);
   if (call.headers !== undefined) Object.assign(headers, call.headers);
   return headers;

@@ -21,10 +21,12 @@ export type { InclusionResult } from "./check-inclusion.ts";
 export {
   readEntries,
   readMapHeadLeaves,
+  readSomeValues,
   readValues,
   type EntriesResult,
   type MapHeadLeavesResult,
   type RemoteEntry,
+  type SomeValues,
   type ValuesResult,
 } from "./read-entries.ts";
 export type { MapValueResult } from "./read-map-value.ts";

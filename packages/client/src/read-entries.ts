@@ -4,9 +4,9 @@
  * Each answer is checked for itself (as many as asked for, leaf digests of their keys, values of their digests); that
  * the entries are those of a signed head shows only in the roots that they make, which is the caller's to check.
  */
-import { toHex } from "@trustix/crypto";
+import { equalBytes, toHex } from "@trustix/crypto";
 import { type Hash, type LogLeaf, ProtocolError, leafFromWire } from "@trustix/protocol";
-import { LogAPI, LogExt, NodeAPI } from "@trustix/proto";
+import { LogAPI, LogExt, NodeAPI, type GetValuesResponse } from "@trustix/proto";
 import type { LogAtRemote } from "./log-client.ts";
 import { RpcError } from "./rpc-error.ts";
 import type { CallOptions } from "./transport.ts";
@@ -15,11 +15,23 @@ import { type Trouble, troubleOf } from "./trouble.ts";
 export interface RemoteEntry {
   readonly key: Uint8Array;
   readonly valueDigest: Hash;
+  /** The leaf of the log tree, recomputed from key and value digest. */
+  readonly leafDigest: Hash;
 }
 
 export type EntriesResult = { readonly kind: "entries"; readonly entries: readonly RemoteEntry[] } | Trouble;
 export type MapHeadLeavesResult = { readonly kind: "leaves"; readonly leaves: readonly Hash[] } | Trouble;
 export type ValuesResult = { readonly kind: "values"; readonly values: readonly Uint8Array[] } | Trouble;
+
+/** As far as one answer went. */
+export interface SomeValues {
+  readonly kind: "some_values";
+  /**
+   * For the first of the digests that were asked for, in their order: the value, checked, or `undefined` where the remote
+   * says that it has none. At least one; ask again for the digests behind these.
+   */
+  readonly values: readonly (Uint8Array | undefined)[];
+}
 
 /** Digests in one call: with values of the usual kilobytes an answer stays far below what servers send at most. */
 const DIGESTS_A_CALL = 256;
@@ -71,6 +83,96 @@ export async function readValues(
   }
 }
 
+/**
+ * Values of digests (at least one) as far as one answer holds them; a remote without the call for many is asked for a few
+ * one by one, at once. For whoever can go on without a value.
+ */
+export async function readSomeValues(
+  at: LogAtRemote,
+  digests: readonly Hash[],
+  options?: CallOptions,
+): Promise<SomeValues | Trouble> {
+  try {
+    return { kind: "some_values", values: await someValues(at, digests.slice(0, DIGESTS_A_CALL), options) };
+  } catch (error) {
+    return troubleOf(error);
+  }
+}
+
+/** Calls at once to a remote that answers one value a call. */
+const SINGLE_CALLS = 8;
+
+async function someValues(
+  at: LogAtRemote,
+  digests: readonly Hash[],
+  options?: CallOptions,
+): Promise<(Uint8Array | undefined)[]> {
+  try {
+    const call = { ...options, gzip: true };
+    const answer = await at.transport.unary(LogExt.method.getValues, { Digests: [...digests] }, call);
+    return inOrder(at, digests, answer);
+  } catch (error) {
+    // A value that no answer can hold is one that the remote cannot deliver.
+    if (isTooLarge(error)) {
+      return digests.length === 1 ? [undefined] : someValues(at, digests.slice(0, digests.length >> 1), options);
+    }
+    if (!(error instanceof RpcError && error.code === "unimplemented")) throw error;
+    return Promise.all(digests.slice(0, SINGLE_CALLS).map((digest) => oneValue(at, digest, options)));
+  }
+}
+
+/** An answer's values come in the order of the digests; those left out are absent, up to the first that was put off. */
+function inOrder(
+  at: LogAtRemote,
+  digests: readonly Hash[],
+  { Values, Left }: GetValuesResponse,
+): (Uint8Array | undefined)[] {
+  const putOff = Left[0];
+  const values: (Uint8Array | undefined)[] = [];
+  let next = 0;
+  for (const digest of digests) {
+    const found = Values[next];
+    const isNext = found !== undefined && equalBytes(found.Digest, digest);
+    if (!isNext && putOff !== undefined && equalBytes(putOff, digest)) break;
+    if (isNext) {
+      next++;
+      checkValue(at, digest, found.Value);
+    }
+    values.push(isNext ? found.Value : undefined);
+  }
+  if (next < Values.length) {
+    const name = toHex(Values[next]!.Digest.subarray(0, 32));
+    throw new ProtocolError(
+      "mismatch",
+      `a value of digest ${name} came, which was not asked for, or not in this place`,
+    );
+  }
+  if (values.length === 0) throw new ProtocolError("malformed", "asked for values it sent none and put all off");
+  return values;
+}
+
+/** `undefined` for a value that the remote does not have; the existing program says `unknown` to that as to anything. */
+async function oneValue(at: LogAtRemote, digest: Hash, options?: CallOptions): Promise<Uint8Array | undefined> {
+  try {
+    const call = { ...options, gzip: true };
+    const { Value } = await at.transport.unary(NodeAPI.method.getValue, { Digest: digest }, call);
+    checkValue(at, digest, Value);
+    return Value;
+  } catch (error) {
+    const isAbsent = error instanceof RpcError && error.origin === "server" && NOT_THERE.has(error.code);
+    if (isAbsent || isTooLarge(error)) return undefined;
+    throw error;
+  }
+}
+
+const NOT_THERE: ReadonlySet<string> = new Set(["not_found", "unknown"]);
+
+function checkValue(at: LogAtRemote, digest: Hash, value: Uint8Array): void {
+  const got = at.crypto.sha256(value);
+  if (!equalBytes(got, digest))
+    throw new ProtocolError("mismatch", `asked for value ${toHex(digest)} it sent one of digest ${toHex(got)}`);
+}
+
 const METHODS = { entries: LogAPI.method.getLogEntries, "map-head leaves": LogAPI.method.getMHLogEntries } as const;
 
 /** In one call, or in ever smaller ones while the server says that the answer would be too large. */
@@ -95,10 +197,10 @@ async function leavesBetween(
   }
 }
 
-function entryOf({ key, valueDigest }: LogLeaf, index: number): RemoteEntry {
+function entryOf({ key, valueDigest, leafDigest }: LogLeaf, index: number): RemoteEntry {
   if (key === undefined || valueDigest === undefined)
     throw new ProtocolError("malformed", `entry ${index} came without its key`);
-  return { key, valueDigest };
+  return { key, valueDigest, leafDigest };
 }
 
 /** Asks for the first of `left`, fills `found`, and returns what is left then: always less. */
@@ -139,6 +241,7 @@ async function manyValues(at: LogAtRemote, digests: readonly Hash[], options?: C
   }
 }
 
+/** For the remote, which says so, or for us. */
 function isTooLarge(error: unknown): boolean {
-  return error instanceof RpcError && error.origin === "server" && error.code === "resource_exhausted";
+  return error instanceof RpcError && error.origin !== "network" && error.code === "resource_exhausted";
 }

@@ -7,7 +7,7 @@ export interface CallOptions {
   /** Milliseconds for the whole call; also told to the server. Default 20 000. */
   readonly timeoutMs?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Offer gzip: worth it for texts and long lists, not for hashes. */
+  /** Offer gzip to a remote on another machine: worth it for texts and long lists, not for hashes. */
   readonly gzip?: boolean | undefined;
 }
 

@@ -92,12 +92,27 @@ test("a call is one POST of the Connect protocol, with its deadline and the head
   );
 });
 
-test("gzip is offered where asked for and taken wherever it comes, empty and large bodies too", async () => {
-  await within(answer(gzipSync(HEAD), { "content-encoding": "gzip" }), async (transport, server) => {
+test("gzip is offered where asked for, and to other machines only", async () => {
+  await using server = await scriptedServer(answer(HEAD));
+  // Reaches the same server, by an address that does not say that it is this machine.
+  const far = server.url.replace("127.0.0.1", "[::ffff:127.0.0.1]");
+  for (const [url, offered] of [
+    [server.url, undefined],
+    [server.url.replace("127.0.0.1", "localhost"), undefined],
+    [far, "gzip"],
+  ] as const) {
+    const transport = httpTransport(url);
+    server.asked.length = 0;
     await getHead(transport);
     await getHead(transport, { gzip: true });
-    expect(server.asked.map(({ headers }) => headers["accept-encoding"])).toEqual([undefined, "gzip"]);
+    expect(server.asked.map(({ headers }) => headers["accept-encoding"])).toEqual([undefined, offered]);
+    await transport.close();
+  }
+});
 
+test("gzip is taken wherever it comes, empty and large bodies too", async () => {
+  await within(answer(gzipSync(HEAD), { "content-encoding": "gzip" }), async (transport, server) => {
+    await getHead(transport);
     server.script = answer(gzipSync(""), { "content-encoding": "gzip" });
     expect(
       (await transport.unary(LogAPI.method.getLogConsistencyProof, { LogID: LOG, FirstSize: 0n, SecondSize: 5n }))

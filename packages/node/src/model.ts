@@ -5,6 +5,8 @@
  *   logs/        stored layout, readers of published logs, values        implements LogReader, Values
  *   publisher/   queue, flush, write rule, head marker                   implements Publisher
  *   subscriber/  follows remotes' heads                                  implements Follower
+ *   mirror/      copies followed logs in full                            implements Mirror
+ *   claims/      what each voter is known to claim                       used by mirror/ and decide/
  *   decide/      gathers votes, runs deciders                            implements Decide
  *   server/      listeners, RPC routes, limits, tokens                   uses all of the above
  *   config/      one schema                                              used by daemon.ts only
@@ -129,6 +131,52 @@ export interface Follower {
    */
   convict(logId: LogId, evidence: Evidence): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What a mirrored log claims for a key, under the head that is served. */
+export interface MirrorClaim {
+  readonly digest: Hash;
+  /** Of the entry that makes the claim. */
+  readonly index: number;
+  /** Milliseconds since 1970 when this node first had it. */
+  readonly firstSeen: number;
+}
+
+/** How far the copy of a log is. */
+export interface MirrorStatus {
+  /** What answers are given under; `undefined` while the first copy is made. */
+  readonly served: LogHead | undefined;
+  /** Milliseconds since 1970 when it was found to fit. */
+  readonly servedAt: number | undefined;
+  /** Entries that are stored. */
+  readonly entries: number;
+  /** Entries whose values are here; `undefined` when values are asked for on demand. */
+  readonly valued: number | undefined;
+  /** Entries of the head to be reached; `undefined` while none is held. */
+  readonly target: number | undefined;
+  /** Milliseconds since 1970 when the held head went beyond the served one; `undefined` when they are one. */
+  readonly behindSince: number | undefined;
+  /** Entries a second; 0 when nothing is being copied. */
+  readonly rate: number;
+  /** What keeps it from going on; `undefined` when all is well. */
+  readonly why: string | undefined;
+  /** The log's signed head does not fit its own entries. */
+  readonly isLie: boolean;
+}
+
+/** Proofs and entries of a mirrored log under its served head. */
+export type MirrorReader = Pick<LogReader, "head" | "mapValue" | "auditProof" | "entries" | "keyByHashPart">;
+
+/** Followed logs that are copied in full. Nothing it answers makes a request. */
+export interface Mirror {
+  has(logId: LogId): boolean;
+  /** Grows whenever another head is served. */
+  revision(): number;
+  /** What these mirrored logs claim for the key with this map path, in their order. Throws `storage`, `corrupt`. */
+  claims(path: Hash, ids: readonly LogId[]): Promise<(MirrorClaim | undefined)[]>;
+  /** `undefined` for a log that is not mirrored. */
+  status(logId: LogId): MirrorStatus | undefined;
+  reader(logId: LogId): MirrorReader | undefined;
 }
 
 export interface Decision {

@@ -73,6 +73,9 @@ export class FakeLog {
   readonly mapHeads: FakeTree;
   readonly entries: FakeEntry[] = [];
   readonly heads: LogHead[] = [];
+  /** Values that it has and does not give out, by the hex of their digests. */
+  readonly withheld = new Set<string>();
+  readonly #values = new Map<string, Uint8Array>();
   readonly #crypto: Crypto;
   readonly #seed: Uint8Array;
   /** The map as last asked for. */
@@ -101,6 +104,7 @@ export class FakeLog {
       const [key, value] = [utf8(keyText), utf8(valueText)];
       const digest = this.#crypto.sha256(value);
       const leaf = logLeafDigest(this.#crypto, key, digest);
+      this.#values.set(toHex(digest), value);
       this.entries.push({ key, value, digest, leaf, entryBytes: mapEntryBytes(digest, this.entries.length) });
       this.tree.append(leaf);
     }
@@ -140,6 +144,11 @@ export class FakeLog {
   /** How many entries the map had at this root. */
   sizeAt(mapRoot: Hash): number | undefined {
     return this.heads.find((head) => equalBytes(head.mapRoot, mapRoot))?.treeSize;
+  }
+
+  valueOf(digest: Hash): Uint8Array | undefined {
+    const name = toHex(digest);
+    return this.withheld.has(name) ? undefined : this.#values.get(name);
   }
 
   find(key: Uint8Array, size: number): FakeEntry | undefined {

@@ -7,7 +7,15 @@ import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } fro
 import type { CallOptions, RpcTransport } from "@trustix/client";
 import { RpcError } from "@trustix/client";
 import { equalBytes } from "@trustix/crypto";
-import { LogAPI, MapValueResponseSchema, NodeAPI, ProofResponseSchema, ValueResponseSchema } from "@trustix/proto";
+import {
+  LogAPI,
+  LogExt,
+  MapValueResponseSchema,
+  NodeAPI,
+  ProofResponseSchema,
+  ValueResponseSchema,
+} from "@trustix/proto";
+import { FoundValueSchema, GetValuesResponseSchema } from "@trustix/proto";
 import type { GetMapValueRequest, MapValueResponse } from "@trustix/proto";
 import { LogEntriesResponseSchema } from "@trustix/proto";
 import { decode, encode, headToWire, leafToWire, mapProofToWire } from "@trustix/protocol";
@@ -65,6 +73,7 @@ export class FakeNode {
   #answer(name: string, schema: DescMessage, request: Uint8Array): Uint8Array {
     const message = fromBinary(schema, request) as unknown as Record<string, unknown>;
     if (name === NodeAPI.method.getValue.name) return this.#value(message["Digest"] as Uint8Array);
+    if (name === LogExt.method.getValues.name) return this.#values(message["Digests"] as Uint8Array[]);
     const log = this.logs.get(message["LogID"] as string);
     if (log === undefined) throw this.#error("not_found", `Log with ID '${String(message["LogID"])}' is not published`);
     switch (name) {
@@ -124,11 +133,26 @@ export class FakeNode {
   }
 
   #value(digest: Uint8Array): Uint8Array {
+    const Value = this.#find(digest);
+    if (Value === undefined) throw this.#error("not_found", "no such value");
+    return encode(ValueResponseSchema, create(ValueResponseSchema, { Value }));
+  }
+
+  #values(digests: readonly Uint8Array[]): Uint8Array {
+    if (this.goLike) throw new RpcError("unimplemented", "no such service", { origin: "server" });
+    const Values = digests.flatMap((Digest) => {
+      const Value = this.#find(Digest);
+      return Value === undefined ? [] : [create(FoundValueSchema, { Digest, Value })];
+    });
+    return encode(GetValuesResponseSchema, create(GetValuesResponseSchema, { Values }));
+  }
+
+  #find(digest: Uint8Array): Uint8Array | undefined {
     for (const log of this.logs.values()) {
-      const found = log.entries.find((entry) => equalBytes(entry.digest, digest));
-      if (found !== undefined) return encode(ValueResponseSchema, create(ValueResponseSchema, { Value: found.value }));
+      const found = log.valueOf(digest);
+      if (found !== undefined) return found;
     }
-    throw this.#error("not_found", "no such value");
+    return undefined;
   }
 
   #error(code: RpcError["code"], message: string): RpcError {

@@ -79,6 +79,11 @@ export class RecordReader {
     return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, length);
   }
 
+  /** All that is left. */
+  rest(): Uint8Array {
+    return this.bytes(this.#bytes.length - this.#at);
+  }
+
   /** Refuses another version than the one this program writes. */
   version(wanted: number): void {
     const got = this.u8();

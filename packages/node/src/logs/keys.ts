@@ -12,6 +12,7 @@ const LOGS_SPACE = 0x01;
 const LOG_SPACE = 0x10;
 const VALUE_SPACE = 0x20;
 const FOLLOWED_SPACE = 0x30;
+const CLAIM_SPACE = 0x50;
 
 /** Bytes of a store path's hash part. */
 export const HASH_PART_BYTES = 20;
@@ -31,6 +32,21 @@ export function valueKey(digest: Uint8Array): Uint8Array {
   return key;
 }
 
+/** What the voter with this serial claims for the key with this map path. */
+export function claimKey(path: Uint8Array, serial: number): Uint8Array {
+  const key = new Uint8Array(1 + 32 + 2);
+  key[0] = CLAIM_SPACE;
+  key.set(path, 1);
+  key[33] = serial >> 8;
+  key[34] = serial & 255;
+  return key;
+}
+
+/** All claims in the order of their paths, those of one path by serial; `from`: only paths from there on. */
+export function claimsFrom(from: Uint8Array = new Uint8Array(0)): KeyRange {
+  return { from: joined(Uint8Array.of(CLAIM_SPACE), from), to: Uint8Array.of(CLAIM_SPACE + 1) };
+}
+
 export interface KeyRange {
   readonly from: Uint8Array;
   /** Exclusive. */
@@ -46,6 +62,8 @@ export class LogKeys {
   readonly map: Uint8Array;
   /** Where the queue begins; written only by the batch that drains it. */
   readonly queuePosition: Uint8Array;
+  /** How far the copy of somebody else's log is. */
+  readonly mirrorState: Uint8Array;
 
   constructor(serial: number) {
     this.serial = serial;
@@ -54,6 +72,7 @@ export class LogKeys {
     this.mapHeadTiles = this.#prefix("h");
     this.map = this.#prefix("m");
     this.queuePosition = this.#prefix("s");
+    this.mirrorState = this.#prefix("f");
   }
 
   bundle(n: number): Uint8Array {
@@ -101,6 +120,15 @@ export class LogKeys {
     return rangeOf(this.#prefix("x"));
   }
 
+  /** A mirrored log's value that nobody has delivered yet. */
+  missingValue(digest: Uint8Array): Uint8Array {
+    return joined(this.#prefix("v"), digest);
+  }
+
+  missingValues(): KeyRange {
+    return rangeOf(this.#prefix("v"));
+  }
+
   hashPart(part: Uint8Array): Uint8Array {
     return joined(this.#prefix("p"), part);
   }
@@ -143,6 +171,7 @@ export function emptyRanges(serials: readonly number[]): KeyRange[] {
     ...serials.toSorted((a, b) => a - b).map(logSpace),
     rangeOf(Uint8Array.of(VALUE_SPACE)),
     followedRecords(),
+    claimsFrom(),
   ];
   const ranges: KeyRange[] = [];
   let from = new Uint8Array(0);

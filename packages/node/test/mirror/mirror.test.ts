@@ -1,0 +1,235 @@
+/** Copying followed logs: what is stored, what it is checked against, what a lying place and a lying log cost. */
+import { toHex, utf8 } from "@trustix/crypto";
+import { verifyInclusion, verifyPresence } from "@trustix/merkle";
+import { LogAPI, LogEntriesResponseSchema } from "@trustix/proto";
+import { NIX, decode, encode, logLeafDigest, mapEntryBytes, mapPath, mapValueHash } from "@trustix/protocol";
+import { openMemoryStore } from "@trustix/storage";
+import { faultyStore } from "@trustix/storage/faulty";
+import { FakeLog, FakeNode } from "@trustix/testkit";
+import { expect, test } from "vitest";
+import { openValues } from "../../src/logs/values.ts";
+import { crypto } from "../subscriber/network.ts";
+import { mirrored, until } from "./mirrors.ts";
+
+/** One head over many entries. */
+function large(name: string, entries: number): FakeLog {
+  const log = new FakeLog(crypto, name);
+  log.publish(...Array.from({ length: entries }, (_, i) => [`key ${i}`, `value ${i}`] as const));
+  return log;
+}
+
+test("every entry is copied with its value, and the held head is served", async () => {
+  const log = large("mercury", 2500);
+  const net = await mirrored([log], [new FakeNode("memory:m", log)]);
+  await net.serves(log);
+  expect(net.status(log)).toMatchObject({
+    served: log.head(),
+    entries: 2500,
+    valued: 2500,
+    target: 2500,
+    why: undefined,
+  });
+  for (const i of [0, 1, 999, 1000, 2499]) {
+    const digest = crypto.sha256(utf8(`value ${i}`));
+    expect(await net.claim(log, `key ${i}`)).toMatchObject({ digest, index: i, firstSeen: net.clock.now() });
+    const [value] = await openValues(net.store, crypto).getMany([digest]);
+    expect(value).toEqual(utf8(`value ${i}`));
+  }
+  expect(await net.claim(log, "key 2500")).toBeUndefined();
+});
+
+test("the copy proves what it says, under the served head", async () => {
+  const log = large("mercury", 300);
+  const net = await mirrored([log], [new FakeNode("memory:m", log)]);
+  await net.serves(log);
+  const reader = net.mirror.reader(log.info.id)!;
+  const head = await reader.head();
+  const key = utf8("key 123");
+  const { entry, proof } = await reader.mapValue(key, head.mapRoot);
+  expect(entry).toEqual({ digest: crypto.sha256(utf8("value 123")), index: 123 });
+  const valueHash = mapValueHash(crypto, mapEntryBytes(entry!.digest, 123));
+  verifyPresence(crypto, head.mapRoot, mapPath(crypto, key), valueHash, proof);
+  const path = await reader.auditProof(123, head.treeSize);
+  const leaf = logLeafDigest(crypto, key, entry!.digest);
+  verifyInclusion(crypto, { index: 123, size: 300, leaf, root: head.logRoot, proof: path });
+  expect((await reader.mapValue(utf8("nothing"), head.mapRoot)).entry).toBeUndefined();
+});
+
+test("a log that grows is copied on from where the copy ends", async () => {
+  const log = large("mercury", 1200);
+  const node = new FakeNode("memory:m", log);
+  const net = await mirrored([log], [node]);
+  await net.serves(log);
+  for (let round = 0; round < 5; round++) {
+    node.calls.length = 0;
+    log.publish(...Array.from({ length: 7 }, (_, i) => [`more ${round} ${i}`, "v"] as const));
+    await net.follower.pollNow(log.info.id);
+    await net.serves(log);
+    expect(node.calls.filter((call) => call === "GetLogEntries")).toHaveLength(1);
+    expect(await net.claim(log, `more ${round} 6`)).toMatchObject({ index: 1200 + 7 * round + 6 });
+    expect(await net.claim(log, "key 5")).toMatchObject({ index: 5 });
+  }
+});
+
+test("each digest is fetched once, whoever claims it, and asking for a claim calls nobody", async () => {
+  const [a, b] = [large("mercury", 400), large("venus", 400)];
+  const nodes = [new FakeNode("memory:a", a), new FakeNode("memory:b", b)];
+  const first = await mirrored([a], nodes);
+  await first.serves(a);
+  await first.close();
+  for (const node of nodes) node.calls.length = 0;
+  const net = await mirrored([a, b], nodes, { store: first.store });
+  await net.serves(b);
+  expect(nodes.flatMap(({ calls }) => calls).filter((call) => call.startsWith("GetValue"))).toEqual([]);
+  for (const node of nodes) node.calls.length = 0;
+  for (const key of ["key 3", "key 399", "nobody has it"]) {
+    await net.claim(a, key);
+    await net.claim(b, key);
+  }
+  expect(nodes.flatMap(({ calls }) => calls)).toEqual([]);
+});
+
+test("an empty log is served, and so is one that begins later", async () => {
+  const log = new FakeLog(crypto, "mercury");
+  const net = await mirrored([log], [new FakeNode("memory:m", log)]);
+  await net.serves(log);
+  expect(net.status(log)).toMatchObject({ entries: 0, target: 0 });
+  expect(await net.claim(log, "a")).toBeUndefined();
+  log.publish(["a", "1"]);
+  await net.follower.pollNow(log.info.id);
+  await net.serves(log);
+  expect(await net.claim(log, "a")).toMatchObject({ index: 0 });
+});
+
+test("with values on demand only their digests are copied, and turning that off later fetches them", async () => {
+  const log = large("mercury", 1500);
+  const node = new FakeNode("memory:m", log);
+  const net = await mirrored([log], [node], { eager: false });
+  await net.serves(log);
+  expect(node.calls.filter((call) => call.startsWith("GetValue"))).toEqual([]);
+  expect(net.status(log).valued).toBeUndefined();
+  expect(await net.claim(log, "key 7")).toMatchObject({ index: 7 });
+  await net.close();
+  const eager = await mirrored([log], [node], { store: net.store });
+  await until(() => eager.status(log).valued === 1500);
+  const digests = [0, 999, 1499].map((i) => crypto.sha256(utf8(`value ${i}`)));
+  expect(await openValues(net.store, crypto).getMany(digests)).not.toContain(undefined);
+});
+
+test("a value that nobody has is no obstacle, and is asked for again with the next head", async () => {
+  const log = large("mercury", 30);
+  const node = new FakeNode("memory:m", log);
+  const lost = crypto.sha256(utf8("value 11"));
+  log.withheld.add(toHex(lost));
+  const net = await mirrored([log], [node]);
+  await net.serves(log);
+  expect(await net.claim(log, "key 11")).toMatchObject({ digest: lost, index: 11 });
+  const values = openValues(net.store, crypto);
+  expect(await values.getMany([lost])).toEqual([undefined]);
+  log.withheld.clear();
+  log.publish(["next", "head"]);
+  await net.follower.pollNow(log.info.id);
+  await net.serves(log);
+  await until(() => net.status(log).rate === 0);
+  expect(await values.getMany([lost])).toEqual([utf8("value 11")]);
+});
+
+/** Changes the first leaf of each answer that holds entries. */
+function swapped(): FakeNode["tamper"] {
+  return (name, answer) => {
+    if (name !== LogAPI.method.getLogEntries.name) return answer();
+    const message = decode(LogEntriesResponseSchema, answer(), 1 << 20);
+    const [first] = message.Leaves;
+    first!.ValueDigest = crypto.sha256(utf8("another value"));
+    first!.LeafDigest = logLeafDigest(crypto, first!.Key, first!.ValueDigest);
+    return encode(LogEntriesResponseSchema, message);
+  };
+}
+
+test("entries that the signed head does not commit to are not stored, and another place is asked", async () => {
+  const log = large("mercury", 1500);
+  const [liar, honest] = [new FakeNode("memory:liar", log), new FakeNode("memory:honest", log)];
+  liar.tamper = swapped();
+  const net = await mirrored([log], [liar, honest], { eager: false });
+  await net.serves(log);
+  expect(await net.claim(log, "key 0")).toMatchObject({ digest: crypto.sha256(utf8("value 0")) });
+  expect(net.status(log).why).toBeUndefined();
+});
+
+test("where only a liar serves the log, nothing is served, the reason is shown, and it is tried again", async () => {
+  const log = large("mercury", 40);
+  const liar = new FakeNode("memory:liar", log);
+  liar.tamper = swapped();
+  const net = await mirrored([log], [liar], { eager: false });
+  await until(() => net.status(log).why !== undefined);
+  expect(net.status(log)).toMatchObject({ served: undefined, entries: 0, isLie: false });
+  expect(net.status(log).why).toMatch(/^memory:liar: its 40 entries do not make the log root of the signed head/);
+  expect(net.told.filter(({ kind }) => kind === "stuck")).toHaveLength(1);
+  liar.tamper = (_name, answer) => answer();
+  await net.clock.advance(60_000);
+  await net.serves(log);
+});
+
+test("a log whose map is not the one of its entries is not served, and no place is blamed", async () => {
+  const log = new FakeLog(crypto, "mercury");
+  log.add(["a", "1"], ["b", "2"], ["c", "3"]);
+  log.lieInMap(1, undefined);
+  log.sign();
+  const net = await mirrored([log], [new FakeNode("memory:m", log)]);
+  await until(() => net.status(log).why !== undefined);
+  expect(net.status(log)).toMatchObject({ served: undefined, isLie: true });
+  expect(net.status(log).why).toBe("the map root of its head of 3 entries is not the one that its entries make");
+});
+
+test("a log that holds one key twice is not served", async () => {
+  const log = new FakeLog(crypto, "mercury");
+  log.publish(["a", "1"], ["b", "2"], ["a", "3"]);
+  const net = await mirrored([log], [new FakeNode("memory:m", log)]);
+  await until(() => net.status(log).why !== undefined);
+  expect(net.status(log)).toMatchObject({ served: undefined, isLie: true });
+  expect(net.status(log).why).toBe("its log has one key twice, as entries 0 and 2: a key is written once");
+});
+
+test("whatever write fails, persisted or not, the copy goes on where the store is and ends with the whole log", async () => {
+  for (const kind of ["fails", "fails after persisting"] as const)
+    for (let at = 1, struck = true; struck; at++) {
+      const disk = openMemoryStore();
+      const store = faultyStore(disk, at, kind);
+      const log = large("mercury", 5);
+      const node = new FakeNode("memory:m", log);
+      const net = await mirrored([log], [node], { store }).catch(() => undefined);
+      for (let round = 0; round < 3; round++) {
+        log.publish(...Array.from({ length: 3 }, (_, i) => [`more ${round} ${i}`, "v"] as const));
+        await net?.follower.pollNow(log.info.id);
+        await until(() => net?.status(log).rate === 0 || net === undefined);
+      }
+      struck = store.struck();
+      // The disk works again: the process that lives on tries again.
+      store.reopen();
+      await net?.follower.pollNow(log.info.id);
+      await net?.clock.advance(60_000);
+      if (net !== undefined) await net.serves(log);
+      await net?.close();
+      // And so does the next one.
+      const again = await mirrored([log], [node], { store: disk });
+      await again.serves(log);
+      for (const [key, index] of [
+        ["key 0", 0],
+        ["more 0 2", 7],
+        ["more 2 2", 13],
+      ] as const)
+        expect(await again.claim(log, key)).toMatchObject({ index });
+      await again.close();
+    }
+});
+
+test("paths of the Nix protocol are found by their hash part", async () => {
+  const log = new FakeLog(crypto, "mercury", NIX);
+  const path = "/nix/store/jhljligxal6sqbs1rh1h7gpzas9xhxy9-rocket-1.0";
+  log.publish([path, "{}"]);
+  const net = await mirrored([log], [new FakeNode("memory:m", log)]);
+  await net.serves(log);
+  const { fromNix32 } = await import("@trustix/nix-formats");
+  const reader = net.mirror.reader(log.info.id)!;
+  expect(await reader.keyByHashPart(fromNix32("jhljligxal6sqbs1rh1h7gpzas9xhxy9", 20))).toEqual(utf8(path));
+});
