@@ -22,6 +22,7 @@ import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
 import { openFollower } from "../packages/node/src/subscriber/index.ts";
 import { median, report } from "./figure.ts";
+import { NO_MIRROR } from "../packages/node/test/no-mirror.ts";
 
 const NAMES = ["mercury", "venus", "saturn", "mars", "jupiter"];
 const KEYS = 1_000;
@@ -72,6 +73,7 @@ async function serve(): Promise<void> {
       published: new Map([[info.id, { name, reader, publisher }]]),
       values: openValues(store, crypto),
       follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
+      mirror: NO_MIRROR,
       decide: { decide: unused },
       generation: () => "bench",
       tokens: new Map(),
@@ -110,6 +112,7 @@ async function measure(urls: readonly string[], count: number, callers: number):
         },
       ],
       follower,
+      mirror: NO_MIRROR,
       own: [],
       values: { getMany: async (digests) => digests.map(() => undefined) },
       sandbox: undefined,

@@ -24,6 +24,7 @@ import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
 import { openFollower } from "../packages/node/src/subscriber/index.ts";
 import { report } from "./figure.ts";
+import { NO_MIRROR } from "../packages/node/test/no-mirror.ts";
 
 const ENTRIES = Number(process.env["ENTRIES"] ?? 1_000_000);
 
@@ -70,6 +71,7 @@ async function serve(): Promise<void> {
       published: new Map([[info.id, { name: "bench", reader, publisher }]]),
       values: openValues(store, crypto),
       follower: { logs: () => [], value: unused },
+      mirror: NO_MIRROR,
       decide: { decide: unused },
       generation: () => "bench",
       tokens: new Map(),

@@ -12,11 +12,13 @@ import type { Logger } from "pino";
 import { listenerOf, type Config } from "./config/index.ts";
 import { createDecide } from "./decide/index.ts";
 import { NodeError } from "./errors.ts";
+import type { LogKeys } from "./logs/keys.ts";
 import { openLogReader } from "./logs/log-reader.ts";
 import { MapRoots } from "./logs/map-roots.ts";
 import { PublishedLog as LogInStore } from "./logs/published-log.ts";
 import { registerLogs } from "./logs/register-logs.ts";
 import { openValues } from "./logs/values.ts";
+import { openMirror, type MirrorEvent } from "./mirror/index.ts";
 import type { Clock, Publisher } from "./model.ts";
 import { openStore, remoteAt } from "./open-store.ts";
 import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
@@ -98,7 +100,10 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     onFault: (error) => log.error({ err: error }, "asking remotes for the own logs failed"),
   });
   closers.push(() => ownHeads.close());
-  const published = await openLogs(options, store, ownHeads, closers);
+  const copied = config.subscribers.filter(({ copy }) => copy !== "none");
+  const infos = [...config.publishers, ...copied].map(({ info }) => info);
+  const keys = await registerLogs(store, infos);
+  const published = await openLogs(options, store, keys, ownHeads, closers);
   const values = openValues(store, crypto);
   const follower = await openFollower({
     crypto,
@@ -112,11 +117,21 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     onEvent: (event) => logEvent(log, event),
   });
   closers.push(() => follower.close());
+  const mirror = await openMirror({
+    crypto,
+    store,
+    clock,
+    follower,
+    logs: copied.map(({ info, copy }) => ({ info, keys: keys.get(info.id)!, eager: copy === "values" })),
+    onEvent: (event) => logMirror(log, event),
+  });
+  closers.push(() => mirror.close());
   const decide = createDecide({
     crypto,
     clock,
     policies: config.deciders,
     follower,
+    mirror,
     own: [...published.values()].map(({ reader }) => reader),
     values,
     sandbox: await openSandbox(config, closers),
@@ -125,11 +140,12 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const { limits } = config;
   // The policy is read once, so a start is the only time at which it changes.
   const start = toHex(options.randomSeed().subarray(0, 8));
-  const generation = (): string => `${start} ${follower.revision()}`;
+  const generation = (): string => `${start} ${follower.revision()} ${mirror.revision()}`;
   const { version } = options;
-  const parts = { crypto, clock, limits, version, published, values, follower, decide, generation, tokens };
+  const parts = { crypto, clock, limits, version, published, values, follower, mirror, decide, generation, tokens };
   const server = await startServer(parts, listeners, log);
   closers.push(() => server.close());
+  mirror.start();
   const publishers = new Map([...published].map(([id, { publisher }]) => [id, publisher]));
   // A backlog would hold up the end, and callers of Flush the server: what waits is on disk.
   closers.push(async () => publishers.forEach((publisher) => publisher.endFlushing()));
@@ -158,15 +174,12 @@ async function writeTokens({ config, crypto, env, state, randomSeed }: DaemonOpt
 async function openLogs(
   options: DaemonOptions,
   store: Store,
+  keys: ReadonlyMap<LogId, LogKeys>,
   ownHeads: OwnHeads,
   closers: Closers,
 ): Promise<ReadonlyMap<LogId, PublishedLog>> {
   const { config, crypto, clock, log } = options;
   const { limits, flush, retention, headMarker } = config;
-  const keys = await registerLogs(
-    store,
-    config.publishers.map(({ info }) => info),
-  );
   const logs = new Map<LogId, PublishedLog>();
   for (const { info, name, keys: pair } of config.publishers) {
     if (pair === undefined) throw new NodeError("bad_config", `log ${name}: the configuration was read without keys`);
@@ -222,5 +235,27 @@ function logEvent(log: Logger, event: FollowerEvent): void {
       return log.error({ ...about, why: event.why }, "the log contradicts itself: evidence is kept");
     case "failed":
       return log.error({ ...about, why: event.why }, "head could not be stored");
+  }
+}
+
+function logMirror(log: Logger, event: MirrorEvent): void {
+  const about = { log: event.logId };
+  switch (event.kind) {
+    case "progress": {
+      const { entries, target, rate } = event;
+      const secondsLeft = Math.ceil((target - entries) / Math.max(rate, 1));
+      return log.info({ ...about, entries, target, rate: Math.round(rate), secondsLeft }, "copying");
+    }
+    case "served":
+      return log.info({ ...about, treeSize: event.head.treeSize }, "copied, and every entry checked");
+    case "stuck":
+      return log.warn({ ...about, why: event.why }, "the log cannot be copied now");
+    case "lie":
+      return log.error(
+        { ...about, why: event.why },
+        "the log's head does not fit its entries: nothing is served under it",
+      );
+    case "failed":
+      return log.error({ ...about, err: event.error }, "copying failed");
   }
 }

@@ -121,6 +121,8 @@ export interface Follower {
   vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Vote>;
   /** The bytes behind a digest, asked of the logs that claim it, checked. `undefined` when nobody can be asked. */
   value(digest: Hash, from: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Why nothing is taken from this log any more; `undefined` while it is trusted to keep one history. */
+  against(logId: LogId): string | undefined;
   /** Where the log may be read, best place first; empty while none is worth asking. Throws `not_found`. */
   sources(logId: LogId): readonly LogAtRemote[];
   /** Calls after each change of a held head, and after a conviction. Returns what ends it. */
@@ -170,10 +172,14 @@ export type MirrorReader = Pick<LogReader, "head" | "mapValue" | "auditProof" | 
 /** Followed logs that are copied in full. Nothing it answers makes a request. */
 export interface Mirror {
   has(logId: LogId): boolean;
+  /** Whether its values are here as well, so that nobody need be asked for them. */
+  hasValues(logId: LogId): boolean;
   /** Grows whenever another head is served. */
   revision(): number;
   /** What these mirrored logs claim for the key with this map path, in their order. Throws `storage`, `corrupt`. */
   claims(path: Hash, ids: readonly LogId[]): Promise<(MirrorClaim | undefined)[]>;
+  /** Resolves when each of these logs serves the head that is held, or will not soon, or `signal` is aborted. */
+  caughtUp(ids: readonly LogId[], signal: AbortSignal): Promise<void>;
   /** `undefined` for a log that is not mirrored. */
   status(logId: LogId): MirrorStatus | undefined;
   reader(logId: LogId): MirrorReader | undefined;

@@ -49,7 +49,10 @@ export interface PublisherConfig extends LogConfig {
   readonly keys: KeyPair | undefined;
 }
 
-export type SubscriberConfig = LogConfig;
+export interface SubscriberConfig extends LogConfig {
+  /** Whether the whole log is copied, and whether with its values. */
+  readonly copy: "none" | "entries" | "values";
+}
 
 export interface UpstreamConfig {
   /** Without a slash at the end. */

@@ -53,10 +53,15 @@ export function resolveLogs(crypto: Crypto, file: ConfigFile, findings: Findings
       return [];
     }
     seen.set(log.info.id, `subscribers[${position}]`);
-    return [log];
+    return [{ ...log, copy: copyOf(entry) }];
   });
   refuseSameNames([...publishers, ...subscribers], findings);
   return { publishers, subscribers };
+}
+
+function copyOf({ syncmode, values }: ConfigFile["subscribers"][number]): SubscriberConfig["copy"] {
+  if (syncmode === "light") return "none";
+  return values === "eager" ? "values" : "entries";
 }
 
 type LogEntry = ConfigFile["subscribers"][number] | ConfigFile["publishers"][number];

@@ -84,9 +84,17 @@ const publisher = z.strictObject({
 const subscriber = z.strictObject({
   protocol,
   publicKey,
-  syncmode: about(z.enum(["light"]).default("light"), {
-    wanted: '"light"',
-    description: "How the log is followed: its heads are checked, and values are asked for with proofs.",
+  syncmode: about(z.enum(["full", "light"]).default("full"), {
+    wanted: '"full" or "light"',
+    description:
+      "`full` copies the whole log and checks every entry: votes are then cast here, and nobody learns what is asked for. " +
+      "`light` checks its heads only and asks for each claim with proofs.",
+    danger: "With `light` the log learns every path that is asked for.",
+  }),
+  values: about(z.enum(["eager", "on-demand"]).default("eager"), {
+    wanted: '"eager" or "on-demand"',
+    description: "Whether a full copy has the values too, or only their digests.",
+    danger: "With `on-demand` the log learns which paths are decided.",
   }),
   name,
   meta,

@@ -10,7 +10,7 @@ import { decide } from "@trustix/decider";
 import type { Policy, Sandbox } from "@trustix/decider";
 import type { LogHead, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { Clock, Decide, DecideReport, Follower, LogReader, Values } from "../model.ts";
+import type { Clock, Decide, DecideReport, Follower, LogReader, Mirror, Values } from "../model.ts";
 import { DecidedCache } from "./decided-cache.ts";
 import { EarlyValue } from "./early-value.ts";
 import { gatherVotes } from "./gather-votes.ts";
@@ -20,7 +20,9 @@ export interface DecideOptions {
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly policies: readonly Policy[];
-  readonly follower: Pick<Follower, "vote" | "value"> & { revision(): number };
+  readonly follower: Pick<Follower, "vote" | "value" | "against"> & { revision(): number };
+  /** Followed logs that are copied here. */
+  readonly mirror: Mirror;
   /** Published logs of this node. */
   readonly own: readonly LogReader[];
   readonly values: Values;
@@ -39,11 +41,13 @@ interface Made {
 export const DEFAULT_BUDGET_MS = 2_000;
 
 export function createDecide(options: DecideOptions): Decide {
-  const { clock, follower, sandbox } = options;
+  const { clock, crypto, follower, mirror, sandbox } = options;
   const budgetMs = options.budgetMs ?? DEFAULT_BUDGET_MS;
   const own = new Map<LogId, LogReader>(options.own.map((reader) => [reader.info.id, reader]));
   const cache = new DecidedCache();
   const source = new ValueSource(options);
+
+  const revision = (): number => follower.revision() + mirror.revision();
 
   async function decideNow(policy: Policy, key: Uint8Array, signal: AbortSignal): Promise<Made> {
     const ids = policy.voters.map(({ logId }) => logId);
@@ -51,7 +55,7 @@ export function createDecide(options: DecideOptions): Decide {
     const end = (): void => early.end();
     signal.addEventListener("abort", end);
     try {
-      const voters = { ids, own, follower, onVote: (vote: Vote) => early.sawVote(vote) };
+      const voters = { crypto, ids, own, mirror, follower, onVote: (vote: Vote) => early.sawVote(vote) };
       const votes = await gatherVotes(voters, key, { budgetMs, clock }, signal);
       if (signal.aborted) throw new NodeError("deadline", "the decision was given up by whoever asked");
       const { decision, reason } = decide({ policy, key, votes, opinions: new Map(), time: clock.now(), sandbox });
@@ -87,14 +91,14 @@ export function createDecide(options: DecideOptions): Decide {
         });
       }
       const ownHeads = await Promise.all(options.own.map(ownHead));
-      cache.enter({ revision: follower.revision(), ownHeads: ownHeads.filter((head) => head !== undefined) });
+      cache.enter({ revision: revision(), ownHeads: ownHeads.filter((head) => head !== undefined) });
       const { under } = cache;
       const id = `${policy.protocol.id} ${Buffer.from(key).toString("latin1")}`;
       const known = cache.get(id);
       if (known !== undefined) return known;
       const { report, ends } = await decideNow(policy, key, signal);
       // Made while heads changed, or by an exception: right for whoever asked, but not to be kept.
-      if (follower.revision() === under.revision && !ends) cache.keep(id, report, under);
+      if (revision() === under.revision && !ends) cache.keep(id, report, under);
       return report;
     },
   };

@@ -2,17 +2,22 @@
  * One vote from each configured voter, all at once, within a budget. A voter that has not answered by then is
  * unreachable: it costs the budget, never more, and still counts.
  */
-import type { LogId, LogHead, Vote } from "@trustix/protocol";
-import type { Clock, Follower, LogReader } from "../model.ts";
+import type { Crypto } from "@trustix/crypto";
+import { type LogId, type LogHead, type Vote, mapPath } from "@trustix/protocol";
+import type { Clock, Follower, LogReader, Mirror } from "../model.ts";
+import { mirrorVotes } from "./mirror-votes.ts";
 
 /** A reason of ours: making the default one, an error with its stack, is the dearest part of an abort. */
 const OVER = "the budget is over";
 
 export interface Voters {
+  readonly crypto: Crypto;
   readonly ids: readonly LogId[];
   /** Logs of this node vote without the network. */
   readonly own: ReadonlyMap<LogId, LogReader>;
-  readonly follower: Pick<Follower, "vote">;
+  /** Logs that are copied here do as well. */
+  readonly mirror: Mirror;
+  readonly follower: Pick<Follower, "vote" | "against">;
   /** Told each vote when it comes. */
   readonly onVote?: (vote: Vote) => void;
 }
@@ -24,16 +29,24 @@ export async function gatherVotes(
   limits: { readonly budgetMs: number; readonly clock: Clock },
   signal: AbortSignal,
 ): Promise<Vote[]> {
-  const stop = new AbortController();
+  const { own, mirror, follower, crypto } = voters;
   const votes = new Map<LogId, Vote>();
-  const all = Promise.all(
-    voters.ids.map(async (logId) => {
-      const own = voters.own.get(logId);
-      const vote = await (own === undefined ? voters.follower.vote(logId, key, stop.signal) : ownVote(own, key));
-      votes.set(logId, vote);
-      voters.onVote?.(vote);
+  const cast = (vote: Vote): void => {
+    votes.set(vote.logId, vote);
+    voters.onVote?.(vote);
+  };
+  const stop = new AbortController();
+  const copied = voters.ids.filter((id) => mirror.has(id) && !own.has(id));
+  const catchUp = (ids: readonly LogId[]): Promise<void> => caughtUp(mirror, ids, limits);
+  const ofCopies = mirrorVotes(mirror, follower, copied, mapPath(crypto, key), catchUp);
+  const all = Promise.all([
+    ofCopies.then((some) => some.forEach(cast)),
+    ...voters.ids.map(async (logId) => {
+      const reader = own.get(logId);
+      if (reader !== undefined) cast(await ownVote(reader, key));
+      else if (!mirror.has(logId)) cast(await follower.vote(logId, key, stop.signal));
     }),
-  );
+  ]);
   await new Promise<void>((resolve) => {
     const end = (): void => {
       budget.cancel();
@@ -50,6 +63,18 @@ export async function gatherVotes(
   return voters.ids.map(
     (logId) => votes.get(logId) ?? { logId, outcome: "unreachable", digest: undefined, reason: late },
   );
+}
+
+/** For half the budget: what is known by then is a vote as well. */
+async function caughtUp(
+  mirror: Mirror,
+  ids: readonly LogId[],
+  { budgetMs, clock }: { readonly budgetMs: number; readonly clock: Clock },
+): Promise<void> {
+  const stop = new AbortController();
+  const limit = clock.after(budgetMs / 2, () => stop.abort(OVER));
+  await mirror.caughtUp(ids, stop.signal);
+  limit.cancel();
 }
 
 async function ownVote(reader: LogReader, key: Uint8Array): Promise<Vote> {

@@ -5,7 +5,7 @@
 import type { Crypto } from "@trustix/crypto";
 import { equalBytes, toHex } from "@trustix/crypto";
 import type { Hash, LogId } from "@trustix/protocol";
-import type { Follower, Values } from "../model.ts";
+import type { Follower, Mirror, Values } from "../model.ts";
 
 const MAX_BYTES = 16 << 20;
 /** Larger values are fetched again rather than kept. */
@@ -18,6 +18,7 @@ export interface ValueSourceOptions {
   /** This node's. */
   readonly values: Values;
   readonly follower: Pick<Follower, "value">;
+  readonly mirror: Pick<Mirror, "hasValues">;
 }
 
 export class ValueSource {
@@ -32,7 +33,7 @@ export class ValueSource {
 
   /** The value, checked; `undefined` when nobody could deliver it. `claimants` are logs that claim it. */
   async get(digest: Hash, claimants: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const { crypto, values, follower } = this.#options;
+    const { crypto, values, follower, mirror } = this.#options;
     const id = toHex(digest);
     const kept = this.#kept.get(id);
     if (kept !== undefined) {
@@ -44,7 +45,9 @@ export class ValueSource {
       value !== undefined && equalBytes(crypto.sha256(value), digest);
     // A store that cannot be read is no reason to refuse what others can deliver.
     const [stored] = await values.getMany([digest]).catch(() => []);
-    const value = matches(stored) ? stored : await follower.value(digest, claimants, signal);
+    // Where all values are copied, what is not here is not asked for: that would tell what is being installed.
+    const askable = claimants.filter((id) => !mirror.hasValues(id));
+    const value = matches(stored) ? stored : await follower.value(digest, askable, signal);
     if (!matches(value)) return undefined;
     this.#keep(id, value);
     return value;

@@ -52,6 +52,8 @@ const AT_ONCE = 2;
 const TURN_MS = 30_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
+/** So many entries are copied in some tenths of a second. */
+const NEAR = 5_000;
 /** Between two lines about a long copy. */
 const TOLD_EVERY_MS = 5_000;
 
@@ -91,6 +93,10 @@ export class LogMirror implements Mirror {
     return this.#copies.has(logId);
   }
 
+  hasValues(logId: LogId): boolean {
+    return this.#copies.get(logId)?.eager ?? false;
+  }
+
   revision(): number {
     return this.#revision;
   }
@@ -107,6 +113,22 @@ export class LogMirror implements Mirror {
     return stored.map((claim, i) => {
       const head = heads[i];
       return claim !== undefined && head !== undefined && claim.index < head.treeSize ? claim : undefined;
+    });
+  }
+
+  async caughtUp(ids: readonly LogId[], signal: AbortSignal): Promise<void> {
+    const waits = ids.flatMap((id) => {
+      const copy = this.#copies.get(id);
+      return copy === undefined || !copy.isNear() ? [] : [copy.nextRest()];
+    });
+    if (waits.length === 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        signal.removeEventListener("abort", end);
+        resolve();
+      };
+      signal.addEventListener("abort", end);
+      void Promise.all(waits).then(end);
     });
   }
 
@@ -163,7 +185,7 @@ export class LogMirror implements Mirror {
       if (result?.kind === "done") copy.failures = 0;
       else if (!copy.again) this.#retryLater(copy);
     } while (copy.again && !this.#closing.signal.aborted);
-    copy.running = false;
+    copy.rest();
   }
 
   /** A lie stays one until the log signs another head. */
@@ -178,7 +200,7 @@ export class LogMirror implements Mirror {
 class Copy {
   readonly log: MirroredLog;
   readonly reader: MirrorReader;
-  readonly #eager: boolean;
+  readonly eager: boolean;
   readonly #options: MirrorOptions;
   running = false;
   /** Something changed while it was running. */
@@ -188,13 +210,14 @@ class Copy {
   /** The head that does not fit its entries, and why. */
   lie: { readonly treeSize: number; readonly why: string } | undefined;
   #why: string | undefined;
+  readonly #resting: (() => void)[] = [];
   /** When the held head went beyond the served one. */
   #behindSince: number | undefined;
   #rate = 0;
 
   constructor(log: MirroredLog, eager: boolean, options: MirrorOptions) {
     this.log = log;
-    this.#eager = eager;
+    this.eager = eager;
     this.#options = options;
     const { store: reads, crypto } = options;
     this.reader = openLogReader({
@@ -213,13 +236,30 @@ class Copy {
       served: log.served?.head,
       servedAt: log.served?.time,
       entries: log.entries,
-      valued: this.#eager ? log.valued : undefined,
+      valued: this.eager ? log.valued : undefined,
       target: held?.treeSize,
       behindSince: isBehind ? this.#behindSince : undefined,
       rate: this.running ? this.#rate : 0,
       why: this.lie?.why ?? this.#why,
       isLie: this.lie !== undefined,
     };
+  }
+
+  /** Whether it is about to serve the held head. */
+  isNear(): boolean {
+    const held = this.#held();
+    if (!this.running || held === undefined || this.failures > 0) return false;
+    return held.treeSize > (this.log.served?.head.treeSize ?? -1) && held.treeSize - this.log.entries <= NEAR;
+  }
+
+  /** Resolves when it stops, for whatever reason. */
+  nextRest(): Promise<void> {
+    return new Promise((resolve) => this.#resting.push(resolve));
+  }
+
+  rest(): void {
+    this.running = false;
+    for (const resolve of this.#resting.splice(0)) resolve();
   }
 
   failed(error: unknown): void {
@@ -237,7 +277,7 @@ class Copy {
       log,
       target: () => this.#target(),
       sources: () => follower.sources(id),
-      eager: this.#eager,
+      eager: this.eager,
       clock,
       signal,
       timeoutMs,

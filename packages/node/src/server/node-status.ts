@@ -8,7 +8,7 @@ import {
 } from "@trustix/proto";
 import { headToWire, logToWire, type LogHead } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { FollowedLog, LogReader, Reachability, RefusedClaim, RefusedPage } from "../model.ts";
+import type { FollowedLog, LogReader, MirrorStatus, Reachability, RefusedClaim, RefusedPage } from "../model.ts";
 import type { PublishedLog, ServerParts } from "./parts.ts";
 
 const STATES: Record<Reachability["state"], RemoteStatus_States> = {
@@ -24,7 +24,7 @@ export async function nodeStatus(parts: ServerParts): Promise<MessageInitShape<t
     Version: parts.version,
     Now: BigInt(parts.clock.now()),
     Published: published,
-    Followed: parts.follower.logs().map(followedStatus),
+    Followed: parts.follower.logs().map((log) => followedStatus(log, parts.mirror.status(log.info.id))),
     Generation: [parts.generation(), ...published.map(({ Head }) => Head?.TreeSize ?? "-")].join(" "),
   };
 }
@@ -53,7 +53,7 @@ async function publishedStatus({ name, reader, publisher }: PublishedLog) {
   };
 }
 
-function followedStatus(log: FollowedLog) {
+function followedStatus(log: FollowedLog, mirror: MirrorStatus | undefined) {
   return {
     Log: logToWire(log.info),
     Name: log.name,
@@ -65,6 +65,21 @@ function followedStatus(log: FollowedLog) {
       ...("since" in reachability && { Since: BigInt(reachability.since) }),
       ...("why" in reachability && { Why: reachability.why }),
     })),
+    ...(mirror !== undefined && { Mirror: mirrorStatus(mirror) }),
+  };
+}
+
+function mirrorStatus(mirror: MirrorStatus) {
+  const { served, entries, valued, target, behindSince, rate, why, isLie } = mirror;
+  return {
+    Entries: BigInt(entries),
+    ...(target !== undefined && { Target: BigInt(target) }),
+    ...(served !== undefined && { Served: headToWire(served) }),
+    ...(valued !== undefined && { Valued: BigInt(valued) }),
+    Rate: rate,
+    ...(why !== undefined && { Why: why }),
+    Lie: isLie,
+    ...(behindSince !== undefined && { BehindSince: BigInt(behindSince) }),
   };
 }
 

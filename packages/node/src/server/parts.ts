@@ -1,7 +1,7 @@
 /** What the server serves: the parts of the daemon, as the seams of the node name them. */
 import type { Crypto } from "@trustix/crypto";
 import type { LogId, PublicToken } from "@trustix/protocol";
-import type { Clock, Decide, Follower, LogReader, Publisher, Values } from "../model.ts";
+import type { Clock, Decide, Follower, LogReader, Mirror, Publisher, Values } from "../model.ts";
 
 /** A log of this node: its readers' side and its one writer. */
 export interface PublishedLog {
@@ -19,6 +19,8 @@ export interface ServerParts {
   readonly published: ReadonlyMap<LogId, PublishedLog>;
   readonly values: Values;
   readonly follower: Pick<Follower, "logs" | "value">;
+  /** Followed logs that are copied here. */
+  readonly mirror: Pick<Mirror, "status" | "reader">;
   readonly decide: Decide;
   /** Another text after each start and whenever votes of followed logs, or the policy, may come out differently. */
   readonly generation: () => string;

@@ -5,9 +5,9 @@
 import { isFieldSet } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { LogRPC, NodeExt, RefusedRequestSchema, RPCApi, SubmitResponse_Status, UndecidedSchema } from "@trustix/proto";
-import { headToWire, logToWire, parseLogId, undecidedToWire, voteToWire } from "@trustix/protocol";
+import { headToWire, logToWire, parseLogId, undecidedToWire, voteToWire, type LogId } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { DecideReport } from "../model.ts";
+import type { DecideReport, MirrorReader } from "../model.ts";
 import { nodeStatus, refusedPage } from "./node-status.ts";
 import type { ServerParts } from "./parts.ts";
 import { ofProtocols, publishedValue } from "./public-services.ts";
@@ -32,13 +32,14 @@ export function privateRoutes(parts: ServerParts): Route[] {
     readRoute("private", LogRPC.method.getHead, async ({ LogID }) => headToWire(await anyHead(parts, LogID))),
     readRoute("private", LogRPC.method.getLogEntries, async (request) => {
       const id = parseLogId(request.LogID);
-      if (!parts.published.has(id) && followedLog(parts, id) !== undefined) {
+      const copy = parts.published.has(id) ? undefined : parts.mirror.reader(id);
+      if (copy === undefined && !parts.published.has(id) && followedLog(parts, id) !== undefined) {
         throw new NodeError(
           "not_found",
           `log ${id} is followed by its heads: its entries are at its remotes, not here`,
         );
       }
-      const { reader } = publishedLog(parts, id);
+      const reader = copy ?? publishedLog(parts, id).reader;
       const range = rangeField(request.Start, request.Finish, limits.entries);
       return { Leaves: await readLeaves((a, b) => reader.entries(a, b), range, limits.answerBytes) };
     }),
@@ -117,9 +118,15 @@ async function pathsByHashPart(parts: ServerParts, hashPart: Uint8Array): Promis
     throw new NodeError("invalid_argument", `HashPart: ${hashPart.length} bytes came, 20 wanted`);
   }
   const found = new Map<string, Uint8Array>();
-  for (const { reader } of parts.published.values()) {
+  const copies = parts.follower.logs().flatMap(({ info }) => servedCopy(parts, info.id));
+  for (const reader of [...[...parts.published.values()].map((log) => log.reader), ...copies]) {
     const key = await reader.keyByHashPart(hashPart);
     if (key !== undefined) found.set(Buffer.from(key).toString("latin1"), key);
   }
   return [...found.values()];
+}
+
+function servedCopy({ mirror }: ServerParts, logId: LogId): MirrorReader[] {
+  const reader = mirror.reader(logId);
+  return reader === undefined || mirror.status(logId)?.served === undefined ? [] : [reader];
 }

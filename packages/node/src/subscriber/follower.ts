@@ -132,6 +132,10 @@ class RemoteFollower implements CacheableFollower {
     return last?.kind === "value" ? last.value : undefined;
   }
 
+  against(logId: LogId): string | undefined {
+    return this.#followed.get(logId)?.head.against?.why;
+  }
+
   sources(logId: LogId): readonly LogAtRemote[] {
     const { head, places } = this.#find(logId);
     const { crypto } = this.#options;

@@ -121,8 +121,8 @@ describe("keys and values", () => {
     ],
     [
       "another sync mode",
-      subscriber(1, 'syncmode = "full"'),
-      /subscribers\[0\]\.syncmode: "full" came, "light" wanted/,
+      subscriber(1, 'syncmode = "half"'),
+      /subscribers\[0\]\.syncmode: "half" came, "full" or "light" wanted/,
     ],
     [
       "a name with odd characters",

@@ -11,6 +11,7 @@ import { NodeError } from "../../src/errors.ts";
 import type { DecideReport, Values } from "../../src/model.ts";
 import { crypto, follow } from "../subscriber/network.ts";
 import type { Network } from "../subscriber/network.ts";
+import { NO_MIRROR } from "../no-mirror.ts";
 
 const QUORUM_3: Rule = { engine: "quorum", threshold: 3, voters: undefined };
 const NAMES = ["mercury", "venus", "saturn", "mars"];
@@ -54,6 +55,7 @@ async function party(options: Partial<DecideOptions> = {}, rules: readonly Rule[
     clock: net.clock,
     policies: [{ ...POLICY_DEFAULTS, protocol: TEST, rules, voters }],
     follower: net.follower,
+    mirror: NO_MIRROR,
     own: [],
     values: NO_VALUES,
     sandbox: undefined,
@@ -137,7 +139,7 @@ test("this node's own log votes without the network, and one that cannot be read
   const own = new FakeLog(crypto, "own");
   own.publish(["tool", "good"]);
   const reader = new OwnReader(own);
-  const follower = { vote: unused, value: unused, revision: () => 0 };
+  const follower = { vote: unused, value: unused, against: unused, revision: () => 0 };
   const decide = createDecide({
     crypto,
     clock: new FakeClock(),
@@ -150,6 +152,7 @@ test("this node's own log votes without the network, and one that cannot be read
       },
     ],
     follower,
+    mirror: NO_MIRROR,
     own: [reader],
     values: { getMany: () => Promise.resolve([utf8("good")]) },
     sandbox: undefined,
@@ -194,7 +197,8 @@ test("whoever fetches it, a value with another digest is not returned", async ()
         voters: [{ logId: id, name: "mercury" }],
       },
     ],
-    follower: { vote: async () => vote, value: async () => utf8("rotten"), revision: () => 0 },
+    follower: { vote: async () => vote, value: async () => utf8("rotten"), against: unused, revision: () => 0 },
+    mirror: NO_MIRROR,
     own: [],
     values: NO_VALUES,
     sandbox: undefined,
@@ -250,7 +254,8 @@ test("an unknown protocol and one without rules are errors that say what to do",
     crypto,
     clock: new FakeClock(),
     policies: [],
-    follower: { vote: unused, value: unused, revision: () => 0 },
+    follower: { vote: unused, value: unused, against: unused, revision: () => 0 },
+    mirror: NO_MIRROR,
     own: [],
     values: NO_VALUES,
     sandbox: undefined,

@@ -10,6 +10,7 @@ import { ValueSource } from "../../src/decide/value-source.ts";
 import type { DecideReport, Values } from "../../src/model.ts";
 import { crypto, follow } from "../subscriber/network.ts";
 import type { Network } from "../subscriber/network.ts";
+import { NO_MIRROR } from "../no-mirror.ts";
 
 const NO_VALUES: Values = { getMany: (digests) => Promise.resolve(digests.map(() => undefined)) };
 const { signal } = new AbortController();
@@ -36,6 +37,7 @@ async function two(): Promise<Two> {
       { ...POLICY_DEFAULTS, protocol: TEST, rules: [{ engine: "quorum", threshold: 2, voters: undefined }], voters },
     ],
     follower: net.follower,
+    mirror: NO_MIRROR,
     own: [],
     values: NO_VALUES,
     sandbox: undefined,
@@ -120,6 +122,7 @@ test("memory for values is bounded: those used longest ago go, large ones are no
   const source = new ValueSource({
     crypto,
     values: NO_VALUES,
+    mirror: NO_MIRROR,
     follower: {
       value: async (digest) => {
         asked.push(digest.join());

@@ -12,6 +12,7 @@ import { NodeError } from "../../src/errors.ts";
 import type { Clock, DecideReport, FollowedLog } from "../../src/model.ts";
 import { startServer, type ListenerOptions, type RunningServer, type ServerParts } from "../../src/server/index.ts";
 import { crypto, ReferenceLog } from "./reference-log.ts";
+import { NO_MIRROR } from "../no-mirror.ts";
 
 /** Key of the log `5fea3cb4...` of the golden vectors. */
 export const SEED = fromBase64(
@@ -100,6 +101,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     published: new Map([[log.info.id, { name: "one", reader: log, publisher: log }]]),
     values: log,
     follower: followerOf(options.followed ?? [], options.followedValues ?? []),
+    mirror: NO_MIRROR,
     decide: options.decide ?? decideBy(log),
     generation: () => "test",
     tokens: new Map([[TOKEN.name, TOKEN]]),

@@ -18,6 +18,7 @@ import { defaultOptions, startServer } from "../../src/server/index.ts";
 import { openFollower } from "../../src/subscriber/index.ts";
 import type { CacheableFollower } from "../../src/subscriber/index.ts";
 import { crypto } from "./network.ts";
+import { NO_MIRROR } from "../no-mirror.ts";
 
 const seed = crypto.sha256(utf8("a real node"));
 const publicKey = crypto.ed25519PublicKey(seed);
@@ -58,6 +59,7 @@ async function pair(retainHeads: number): Promise<Pair> {
       published: new Map([[info.id, { name: "real", reader, publisher }]]),
       values: openValues(store, crypto),
       follower: { logs: () => [], value: unused },
+      mirror: NO_MIRROR,
       decide: { decide: unused },
       generation: () => "test",
       tokens: new Map(),

@@ -211,6 +211,13 @@ export declare type FollowedStatus = Message<"trustix_ext.v1.FollowedStatus"> & 
    * @generated from field: repeated trustix_ext.v1.RemoteStatus Remotes = 5;
    */
   Remotes: RemoteStatus[];
+
+  /**
+   * Absent for a log that is not copied.
+   *
+   * @generated from field: optional trustix_ext.v1.MirrorStatus Mirror = 6;
+   */
+  Mirror?: MirrorStatus | undefined;
 };
 
 /**
@@ -218,6 +225,75 @@ export declare type FollowedStatus = Message<"trustix_ext.v1.FollowedStatus"> & 
  * Use `create(FollowedStatusSchema)` to create a new message.
  */
 export declare const FollowedStatusSchema: GenMessage<FollowedStatus>;
+
+/**
+ * How far the copy of a followed log is.
+ *
+ * @generated from message trustix_ext.v1.MirrorStatus
+ */
+export declare type MirrorStatus = Message<"trustix_ext.v1.MirrorStatus"> & {
+  /**
+   * Entries that are stored, each shown to be the log's.
+   *
+   * @generated from field: optional uint64 Entries = 1;
+   */
+  Entries: bigint;
+
+  /**
+   * Entries of the head to be reached; absent while none is held.
+   *
+   * @generated from field: optional uint64 Target = 2;
+   */
+  Target: bigint;
+
+  /**
+   * The head that answers are given under; absent before the first.
+   *
+   * @generated from field: optional trustix_schema.v1.LogHead Served = 3;
+   */
+  Served?: LogHead | undefined;
+
+  /**
+   * Entries whose values are stored; absent when values are asked for on demand.
+   *
+   * @generated from field: optional uint64 Valued = 4;
+   */
+  Valued: bigint;
+
+  /**
+   * Entries a second; 0 when nothing is being copied.
+   *
+   * @generated from field: optional double Rate = 5;
+   */
+  Rate: number;
+
+  /**
+   * What keeps it from going on; absent when all is well.
+   *
+   * @generated from field: optional string Why = 6;
+   */
+  Why: string;
+
+  /**
+   * The log's signed head does not fit its own entries.
+   *
+   * @generated from field: optional bool Lie = 7;
+   */
+  Lie: boolean;
+
+  /**
+   * Milliseconds since 1970 when the held head went beyond the served one; absent when they are one.
+   *
+   * @generated from field: optional uint64 BehindSince = 8;
+   */
+  BehindSince: bigint;
+};
+
+/**
+ * Describes the message trustix_ext.v1.MirrorStatus.
+ * Use `create(MirrorStatusSchema)` to create a new message.
+ */
+export declare const MirrorStatusSchema: GenMessage<MirrorStatus>;
 
 /**
  * @generated from message trustix_ext.v1.RemoteStatus

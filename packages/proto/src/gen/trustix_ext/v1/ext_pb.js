@@ -12,7 +12,7 @@ import { file_trustix_schema_v1_schema } from "../../trustix_schema/v1/schema_pb
  * Describes the file trustix_ext/v1/ext.proto.
  */
 export const file_trustix_ext_v1_ext = /*@__PURE__*/
-  fileDesc("Chh0cnVzdGl4X2V4dC92MS9leHQucHJvdG8SDnRydXN0aXhfZXh0LnYxIiMKEEdldFZhbHVlc1JlcXVlc3QSDwoHRGlnZXN0cxgBIAMoDCIrCgpGb3VuZFZhbHVlEg4KBkRpZ2VzdBgBIAEoDBINCgVWYWx1ZRgCIAEoDCJNChFHZXRWYWx1ZXNSZXNwb25zZRIqCgZWYWx1ZXMYASADKAsyGi50cnVzdGl4X2V4dC52MS5Gb3VuZFZhbHVlEgwKBExlZnQYAiADKAwiDwoNU3RhdHVzUmVxdWVzdCKoAQoOU3RhdHVzUmVzcG9uc2USDwoHVmVyc2lvbhgBIAEoCRILCgNOb3cYAiABKAQSMgoJUHVibGlzaGVkGAMgAygLMh8udHJ1c3RpeF9leHQudjEuUHVibGlzaGVkU3RhdHVzEjAKCEZvbGxvd2VkGAQgAygLMh4udHJ1c3RpeF9leHQudjEuRm9sbG93ZWRTdGF0dXMSEgoKR2VuZXJhdGlvbhgFIAEoCSKxAQoPUHVibGlzaGVkU3RhdHVzEiAKA0xvZxgBIAEoCzITLnRydXN0aXhfYXBpLnYxLkxvZxIMCgROYW1lGAIgASgJEigKBEhlYWQYAyABKAsyGi50cnVzdGl4X3NjaGVtYS52MS5Mb2dIZWFkEg8KB1dhaXRpbmcYBCABKAQSDwoHUmVmdXNlZBgFIAEoBBIPCgdTdG9wcGVkGAYgASgJEhEKCUxhc3RGbHVzaBgHIAEoBCKtAQoORm9sbG93ZWRTdGF0dXMSIAoDTG9nGAEgASgLMhMudHJ1c3RpeF9hcGkudjEuTG9nEgwKBE5hbWUYAiABKAkSKAoESGVhZBgDIAEoCzIaLnRydXN0aXhfc2NoZW1hLnYxLkxvZ0hlYWQSEgoKSGVhZFNlZW5BdBgEIAEoBBItCgdSZW1vdGVzGAUgAygLMhwudHJ1c3RpeF9leHQudjEuUmVtb3RlU3RhdHVzIq8BCgxSZW1vdGVTdGF0dXMSCwoDVVJMGAEgASgJEjIKBVN0YXRlGAIgASgOMiMudHJ1c3RpeF9leHQudjEuUmVtb3RlU3RhdHVzLlN0YXRlcxINCgVTaW5jZRgDIAEoBBILCgNXaHkYBCABKAkiQgoGU3RhdGVzEgsKB1VOS05PV04QABINCglSRUFDSEFCTEUQARIPCgtVTlJFQUNIQUJMRRACEgsKB1JFRlVTRUQQAyIuCg5SZWZ1c2VkUmVxdWVzdBINCgVMb2dJRBgBIAEoCRINCgVBZnRlchgCIAEoDCJNCg9SZWZ1c2VkUmVzcG9uc2USLAoGQ2xhaW1zGAEgAygLMhwudHJ1c3RpeF9leHQudjEuUmVmdXNlZENsYWltEgwKBE5leHQYAiABKAwioQEKDFJlZnVzZWRDbGFpbRILCgNLZXkYASABKAwSDQoFVmFsdWUYAiABKAwSEAoIU3RhbmRpbmcYAyABKAwSDAoEVGltZRgEIAEoBBI0CgdGb3VuZEF0GAUgASgOMiMudHJ1c3RpeF9leHQudjEuUmVmdXNlZENsYWltLlBsYWNlcyIfCgZQbGFjZXMSCgoGU1VCTUlUEAASCQoFRkxVU0gQASIpChVQYXRoQnlIYXNoUGFydFJlcXVlc3QSEAoISGFzaFBhcnQYASABKAwiJwoWUGF0aEJ5SGFzaFBhcnRSZXNwb25zZRINCgVQYXRocxgBIAMoDDJaCgZMb2dFeHQSUAoJR2V0VmFsdWVzEiAudHJ1c3RpeF9leHQudjEuR2V0VmFsdWVzUmVxdWVzdBohLnRydXN0aXhfZXh0LnYxLkdldFZhbHVlc1Jlc3BvbnNlMv8BCgdOb2RlRXh0EkcKBlN0YXR1cxIdLnRydXN0aXhfZXh0LnYxLlN0YXR1c1JlcXVlc3QaHi50cnVzdGl4X2V4dC52MS5TdGF0dXNSZXNwb25zZRJKCgdSZWZ1c2VkEh4udHJ1c3RpeF9leHQudjEuUmVmdXNlZFJlcXVlc3QaHy50cnVzdGl4X2V4dC52MS5SZWZ1c2VkUmVzcG9uc2USXwoOUGF0aEJ5SGFzaFBhcnQSJS50cnVzdGl4X2V4dC52MS5QYXRoQnlIYXNoUGFydFJlcXVlc3QaJi50cnVzdGl4X2V4dC52MS5QYXRoQnlIYXNoUGFydFJlc3BvbnNl", [file_trustix_api_v1_api, file_trustix_schema_v1_schema]);
+  fileDesc("Chh0cnVzdGl4X2V4dC92MS9leHQucHJvdG8SDnRydXN0aXhfZXh0LnYxIiMKEEdldFZhbHVlc1JlcXVlc3QSDwoHRGlnZXN0cxgBIAMoDCIrCgpGb3VuZFZhbHVlEg4KBkRpZ2VzdBgBIAEoDBINCgVWYWx1ZRgCIAEoDCJNChFHZXRWYWx1ZXNSZXNwb25zZRIqCgZWYWx1ZXMYASADKAsyGi50cnVzdGl4X2V4dC52MS5Gb3VuZFZhbHVlEgwKBExlZnQYAiADKAwiDwoNU3RhdHVzUmVxdWVzdCKoAQoOU3RhdHVzUmVzcG9uc2USDwoHVmVyc2lvbhgBIAEoCRILCgNOb3cYAiABKAQSMgoJUHVibGlzaGVkGAMgAygLMh8udHJ1c3RpeF9leHQudjEuUHVibGlzaGVkU3RhdHVzEjAKCEZvbGxvd2VkGAQgAygLMh4udHJ1c3RpeF9leHQudjEuRm9sbG93ZWRTdGF0dXMSEgoKR2VuZXJhdGlvbhgFIAEoCSKxAQoPUHVibGlzaGVkU3RhdHVzEiAKA0xvZxgBIAEoCzITLnRydXN0aXhfYXBpLnYxLkxvZxIMCgROYW1lGAIgASgJEigKBEhlYWQYAyABKAsyGi50cnVzdGl4X3NjaGVtYS52MS5Mb2dIZWFkEg8KB1dhaXRpbmcYBCABKAQSDwoHUmVmdXNlZBgFIAEoBBIPCgdTdG9wcGVkGAYgASgJEhEKCUxhc3RGbHVzaBgHIAEoBCLbAQoORm9sbG93ZWRTdGF0dXMSIAoDTG9nGAEgASgLMhMudHJ1c3RpeF9hcGkudjEuTG9nEgwKBE5hbWUYAiABKAkSKAoESGVhZBgDIAEoCzIaLnRydXN0aXhfc2NoZW1hLnYxLkxvZ0hlYWQSEgoKSGVhZFNlZW5BdBgEIAEoBBItCgdSZW1vdGVzGAUgAygLMhwudHJ1c3RpeF9leHQudjEuUmVtb3RlU3RhdHVzEiwKBk1pcnJvchgGIAEoCzIcLnRydXN0aXhfZXh0LnYxLk1pcnJvclN0YXR1cyKoAQoMTWlycm9yU3RhdHVzEg8KB0VudHJpZXMYASABKAQSDgoGVGFyZ2V0GAIgASgEEioKBlNlcnZlZBgDIAEoCzIaLnRydXN0aXhfc2NoZW1hLnYxLkxvZ0hlYWQSDgoGVmFsdWVkGAQgASgEEgwKBFJhdGUYBSABKAESCwoDV2h5GAYgASgJEgsKA0xpZRgHIAEoCBITCgtCZWhpbmRTaW5jZRgIIAEoBCKvAQoMUmVtb3RlU3RhdHVzEgsKA1VSTBgBIAEoCRIyCgVTdGF0ZRgCIAEoDjIjLnRydXN0aXhfZXh0LnYxLlJlbW90ZVN0YXR1cy5TdGF0ZXMSDQoFU2luY2UYAyABKAQSCwoDV2h5GAQgASgJIkIKBlN0YXRlcxILCgdVTktOT1dOEAASDQoJUkVBQ0hBQkxFEAESDwoLVU5SRUFDSEFCTEUQAhILCgdSRUZVU0VEEAMiLgoOUmVmdXNlZFJlcXVlc3QSDQoFTG9nSUQYASABKAkSDQoFQWZ0ZXIYAiABKAwiTQoPUmVmdXNlZFJlc3BvbnNlEiwKBkNsYWltcxgBIAMoCzIcLnRydXN0aXhfZXh0LnYxLlJlZnVzZWRDbGFpbRIMCgROZXh0GAIgASgMIqEBCgxSZWZ1c2VkQ2xhaW0SCwoDS2V5GAEgASgMEg0KBVZhbHVlGAIgASgMEhAKCFN0YW5kaW5nGAMgASgMEgwKBFRpbWUYBCABKAQSNAoHRm91bmRBdBgFIAEoDjIjLnRydXN0aXhfZXh0LnYxLlJlZnVzZWRDbGFpbS5QbGFjZXMiHwoGUGxhY2VzEgoKBlNVQk1JVBAAEgkKBUZMVVNIEAEiKQoVUGF0aEJ5SGFzaFBhcnRSZXF1ZXN0EhAKCEhhc2hQYXJ0GAEgASgMIicKFlBhdGhCeUhhc2hQYXJ0UmVzcG9uc2USDQoFUGF0aHMYASADKAwyWgoGTG9nRXh0ElAKCUdldFZhbHVlcxIgLnRydXN0aXhfZXh0LnYxLkdldFZhbHVlc1JlcXVlc3QaIS50cnVzdGl4X2V4dC52MS5HZXRWYWx1ZXNSZXNwb25zZTL/AQoHTm9kZUV4dBJHCgZTdGF0dXMSHS50cnVzdGl4X2V4dC52MS5TdGF0dXNSZXF1ZXN0Gh4udHJ1c3RpeF9leHQudjEuU3RhdHVzUmVzcG9uc2USSgoHUmVmdXNlZBIeLnRydXN0aXhfZXh0LnYxLlJlZnVzZWRSZXF1ZXN0Gh8udHJ1c3RpeF9leHQudjEuUmVmdXNlZFJlc3BvbnNlEl8KDlBhdGhCeUhhc2hQYXJ0EiUudHJ1c3RpeF9leHQudjEuUGF0aEJ5SGFzaFBhcnRSZXF1ZXN0GiYudHJ1c3RpeF9leHQudjEuUGF0aEJ5SGFzaFBhcnRSZXNwb25zZQ", [file_trustix_api_v1_api, file_trustix_schema_v1_schema]);
 
 /**
  * Describes the message trustix_ext.v1.GetValuesRequest.
@@ -64,17 +64,24 @@ export const FollowedStatusSchema = /*@__PURE__*/
   messageDesc(file_trustix_ext_v1_ext, 6);
 
 /**
+ * Describes the message trustix_ext.v1.MirrorStatus.
+ * Use `create(MirrorStatusSchema)` to create a new message.
+ */
+export const MirrorStatusSchema = /*@__PURE__*/
+  messageDesc(file_trustix_ext_v1_ext, 7);
+
+/**
  * Describes the message trustix_ext.v1.RemoteStatus.
  * Use `create(RemoteStatusSchema)` to create a new message.
  */
 export const RemoteStatusSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 7);
+  messageDesc(file_trustix_ext_v1_ext, 8);
 
 /**
  * Describes the enum trustix_ext.v1.RemoteStatus.States.
  */
 export const RemoteStatus_StatesSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 7, 0);
+  enumDesc(file_trustix_ext_v1_ext, 8, 0);
 
 /**
  * @generated from enum trustix_ext.v1.RemoteStatus.States
@@ -87,27 +94,27 @@ export const RemoteStatus_States = /*@__PURE__*/
  * Use `create(RefusedRequestSchema)` to create a new message.
  */
 export const RefusedRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 8);
+  messageDesc(file_trustix_ext_v1_ext, 9);
 
 /**
  * Describes the message trustix_ext.v1.RefusedResponse.
  * Use `create(RefusedResponseSchema)` to create a new message.
  */
 export const RefusedResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 9);
+  messageDesc(file_trustix_ext_v1_ext, 10);
 
 /**
  * Describes the message trustix_ext.v1.RefusedClaim.
  * Use `create(RefusedClaimSchema)` to create a new message.
  */
 export const RefusedClaimSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 10);
+  messageDesc(file_trustix_ext_v1_ext, 11);
 
 /**
  * Describes the enum trustix_ext.v1.RefusedClaim.Places.
  */
 export const RefusedClaim_PlacesSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 10, 0);
+  enumDesc(file_trustix_ext_v1_ext, 11, 0);
 
 /**
  * @generated from enum trustix_ext.v1.RefusedClaim.Places
@@ -120,14 +127,14 @@ export const RefusedClaim_Places = /*@__PURE__*/
  * Use `create(PathByHashPartRequestSchema)` to create a new message.
  */
 export const PathByHashPartRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 11);
+  messageDesc(file_trustix_ext_v1_ext, 12);
 
 /**
  * Describes the message trustix_ext.v1.PathByHashPartResponse.
  * Use `create(PathByHashPartResponseSchema)` to create a new message.
  */
 export const PathByHashPartResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 12);
+  messageDesc(file_trustix_ext_v1_ext, 13);
 
 /**
  * Public, beside LogAPI.
