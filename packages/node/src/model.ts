@@ -121,6 +121,8 @@ export interface Follower {
   vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Vote>;
   /** The bytes behind a digest, asked of the logs that claim it, checked. `undefined` when nobody can be asked. */
   value(digest: Hash, from: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Milliseconds since 1970 when a head at least as new as the held one last came; `undefined` while none is held. */
+  headSeenAt(logId: LogId): number | undefined;
   /** Why nothing is taken from this log any more; `undefined` while it is trusted to keep one history. */
   against(logId: LogId): string | undefined;
   /** Where the log may be read, best place first; empty while none is worth asking. Throws `not_found`. */

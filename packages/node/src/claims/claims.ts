@@ -9,7 +9,7 @@
 import type { Hash } from "@trustix/protocol";
 import type { Change, Reads } from "@trustix/storage";
 import { RecordReader, RecordWriter } from "../logs/byte-records.ts";
-import { claimKey, claimsFrom } from "../logs/keys.ts";
+import { claimKey } from "../logs/keys.ts";
 
 export interface StoredClaim {
   readonly digest: Hash;
@@ -17,13 +17,6 @@ export interface StoredClaim {
   readonly index: number;
   /** Milliseconds since 1970 when this node first had it, verified. */
   readonly firstSeen: number;
-}
-
-/** All that is known of one key. */
-export interface ClaimsOfKey {
-  /** H(key). */
-  readonly path: Hash;
-  readonly claims: readonly (StoredClaim & { readonly serial: number })[];
 }
 
 const RECORD_BYTES = 32 + 6 + 6;
@@ -41,27 +34,6 @@ export async function readClaims(
   const keys = serials.map((serial) => claimKey(path, serial));
   const records = await reads.getMany(keys);
   return records.map((record, i) => record && decodeClaim(record, keys[i]!));
-}
-
-/** Every key that anybody claims something for, in the order of their paths, from a path on. Throws `corrupt`. */
-export async function* scanClaims(reads: Reads, after?: Hash): AsyncGenerator<ClaimsOfKey> {
-  const { from, to } = claimsFrom(after);
-  let path: Hash | undefined;
-  let claims: (StoredClaim & { serial: number })[] = [];
-  for await (const [key, value] of reads.range(from, to)) {
-    if (path === undefined || !samePath(path, key)) {
-      if (path !== undefined) yield { path, claims };
-      path = key.slice(1, 33);
-      claims = [];
-    }
-    claims.push({ ...decodeClaim(value, key), serial: key[33]! * 256 + key[34]! });
-  }
-  if (path !== undefined) yield { path, claims };
-}
-
-function samePath(path: Hash, key: Uint8Array): boolean {
-  for (let i = 0; i < 32; i++) if (path[i] !== key[i + 1]) return false;
-  return true;
 }
 
 function decodeClaim(bytes: Uint8Array, key: Uint8Array): StoredClaim {

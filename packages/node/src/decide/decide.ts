@@ -12,15 +12,17 @@ import type { LogHead, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Clock, Decide, DecideReport, Follower, LogReader, Mirror, Values } from "../model.ts";
 import { DecidedCache } from "./decided-cache.ts";
-import { EarlyValue } from "./early-value.ts";
+import { ClaimedValues } from "./claimed-values.ts";
 import { gatherVotes } from "./gather-votes.ts";
+import { agesSince, staleIfOld } from "./head-age.ts";
+import { comparesFacts, type Opinions, opinionsOf } from "./opinions.ts";
 import { ValueSource } from "./value-source.ts";
 
 export interface DecideOptions {
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly policies: readonly Policy[];
-  readonly follower: Pick<Follower, "vote" | "value" | "against"> & { revision(): number };
+  readonly follower: Pick<Follower, "vote" | "value" | "against" | "headSeenAt"> & { revision(): number };
   /** Followed logs that are copied here. */
   readonly mirror: Mirror;
   /** Published logs of this node. */
@@ -34,9 +36,11 @@ export interface DecideOptions {
 
 interface Made {
   readonly report: DecideReport;
-  /** Time alone undoes it. */
-  readonly ends: boolean;
+  /** Milliseconds since 1970 up to which time alone does not undo it. */
+  readonly until: number;
 }
+
+const AS_CLAIMED: Opinions = { opinions: new Map(), values: new Map() };
 
 export const DEFAULT_BUDGET_MS = 2_000;
 
@@ -51,29 +55,40 @@ export function createDecide(options: DecideOptions): Decide {
 
   async function decideNow(policy: Policy, key: Uint8Array, signal: AbortSignal): Promise<Made> {
     const ids = policy.voters.map(({ logId }) => logId);
-    const early = new EarlyValue(source);
-    const end = (): void => early.end();
+    const facts = comparesFacts(policy.protocol);
+    const claimed = new ClaimedValues(source, facts);
+    const end = (): void => claimed.end();
     signal.addEventListener("abort", end);
     try {
-      const voters = { crypto, ids, own, mirror, follower, onVote: (vote: Vote) => early.sawVote(vote) };
-      const votes = await gatherVotes(voters, key, { budgetMs, clock }, signal);
+      const voters = { crypto, ids, own, mirror, follower, onVote: (vote: Vote) => claimed.sawVote(vote) };
+      const cast = await gatherVotes(voters, key, { budgetMs, clock }, signal);
       if (signal.aborted) throw new NodeError("deadline", "the decision was given up by whoever asked");
-      const { decision, reason } = decide({ policy, key, votes, opinions: new Map(), time: clock.now(), sandbox });
-      if (decision === undefined) return { report: { decision: undefined, votes, reason }, ends: false };
-      const value = await early.of(decision, clock, budgetMs);
-      if (value === undefined) {
-        const missing = `${reason}; but nobody could deliver the value ${toHex(decision.digest)}`;
-        return { report: { decision: undefined, votes, reason: missing }, ends: false };
-      }
+      const time = clock.now();
+      const votes = cast.map((vote) => current(vote, policy, time));
+      const { opinions, values } = facts ? opinionsOf(crypto, key, await claimed.all(clock, budgetMs)) : AS_CLAIMED;
+      const { decision, reason } = decide({ policy, key, votes, opinions, time, sandbox });
+      if (decision === undefined) return undecided(votes, reason);
       const { digest, confidence, logIds, by } = decision;
-      return {
-        report: { decision: { digest, value, confidence, logIds }, votes, reason },
-        ends: by.kind === "exception",
-      };
+      const value = values.get(toHex(digest)) ?? (await claimed.of(digest, clock, budgetMs));
+      if (value === undefined)
+        return undecided(votes, `${reason}; but nobody could deliver the value ${toHex(digest)}`);
+      const ends = by.kind === "exception" ? by.exception.expires : Infinity;
+      const until = Math.min(ends, ...logIds.map((id) => ageLimit(id, policy)));
+      return { report: { decision: { digest, value, confidence, logIds }, votes, reason }, until };
     } finally {
-      early.end();
+      claimed.end();
       signal.removeEventListener("abort", end);
     }
+  }
+
+  /** The vote, if its head is young enough. */
+  function current(vote: Vote, { maxHeadAgeMs }: Policy, time: number): Vote {
+    return maxHeadAgeMs === undefined ? vote : staleIfOld(vote, options, maxHeadAgeMs, time);
+  }
+
+  /** When the voter's head will be too old. */
+  function ageLimit(logId: LogId, { maxHeadAgeMs }: Policy): number {
+    return maxHeadAgeMs === undefined ? Infinity : (agesSince(options, logId) ?? Infinity) + maxHeadAgeMs;
   }
 
   return {
@@ -94,14 +109,18 @@ export function createDecide(options: DecideOptions): Decide {
       cache.enter({ revision: revision(), ownHeads: ownHeads.filter((head) => head !== undefined) });
       const { under } = cache;
       const id = `${policy.protocol.id} ${Buffer.from(key).toString("latin1")}`;
-      const known = cache.get(id);
+      const known = cache.get(id, clock.now());
       if (known !== undefined) return known;
-      const { report, ends } = await decideNow(policy, key, signal);
-      // Made while heads changed, or by an exception: right for whoever asked, but not to be kept.
-      if (revision() === under.revision && !ends) cache.keep(id, report, under);
+      const { report, until } = await decideNow(policy, key, signal);
+      // Made while heads changed: right for whoever asked, but not to be kept.
+      if (revision() === under.revision) cache.keep(id, report, under, until);
       return report;
     },
   };
+}
+
+function undecided(votes: readonly Vote[], reason: string): Made {
+  return { report: { decision: undefined, votes, reason }, until: 0 };
 }
 
 /** `undefined` for a log that cannot be read: its vote will say so. */

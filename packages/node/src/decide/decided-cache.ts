@@ -1,6 +1,6 @@
 /**
- * Decisions that stand. One holds while no head of any voter changed, and logs that go down later do not undo it:
- * claims are written once. Undecided answers are not kept here. Bounded by bytes; the oldest decision goes first.
+ * Decisions that stand. One holds while no head of any voter changed, and logs that go down later do not undo it
+ * (claims are written once), unless the policy says how old a head may be. Undecided answers are not kept here. Bounded by bytes; the oldest decision goes first.
  */
 import type { LogHead } from "@trustix/protocol";
 import type { DecideReport } from "../model.ts";
@@ -18,7 +18,7 @@ export interface DecidedUnder {
 }
 
 export class DecidedCache {
-  readonly #entries = new Map<string, DecideReport>();
+  readonly #entries = new Map<string, { readonly report: DecideReport; readonly until: number }>();
   #bytes = 0;
   #under: DecidedUnder = { revision: 0, ownHeads: [] };
 
@@ -35,22 +35,30 @@ export class DecidedCache {
     this.#under = now;
   }
 
-  get(key: string): DecideReport | undefined {
-    return this.#entries.get(key);
+  /** `now`: milliseconds since 1970. */
+  get(key: string, now: number): DecideReport | undefined {
+    const kept = this.#entries.get(key);
+    return kept !== undefined && now < kept.until ? kept.report : undefined;
   }
 
-  /** Keeps a decided report that was made under `under`; one that heads have overtaken is not kept. */
-  keep(key: string, report: DecideReport, under: DecidedUnder): void {
+  /**
+   * Keeps a decided report that was made under `under`, up to a time; one that heads have overtaken is not kept, and one
+   * that is there is replaced.
+   */
+  keep(key: string, report: DecideReport, under: DecidedUnder, until: number): void {
     const value = report.decision?.value;
     if (value === undefined || value.length > MAX_VALUE_BYTES || under !== this.#under) return;
-    if (this.#entries.has(key)) return;
-    this.#entries.set(key, report);
+    this.#drop(key);
+    this.#entries.set(key, { report, until });
     this.#bytes += value.length + ENTRY_BYTES;
-    while (this.#bytes > MAX_BYTES) {
-      const [oldest, old] = this.#entries.entries().next().value!;
-      this.#entries.delete(oldest);
-      this.#bytes -= old.decision!.value.length + ENTRY_BYTES;
-    }
+    while (this.#bytes > MAX_BYTES) this.#drop(this.#entries.keys().next().value!);
+  }
+
+  #drop(key: string): void {
+    const kept = this.#entries.get(key);
+    if (kept === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= kept.report.decision!.value.length + ENTRY_BYTES;
   }
 
   /** What decisions are made under now; handed to `keep`. */

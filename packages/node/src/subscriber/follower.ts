@@ -132,6 +132,10 @@ class RemoteFollower implements CacheableFollower {
     return last?.kind === "value" ? last.value : undefined;
   }
 
+  headSeenAt(logId: LogId): number | undefined {
+    return this.#followed.get(logId)?.head.seenAt;
+  }
+
   against(logId: LogId): string | undefined {
     return this.#followed.get(logId)?.head.against?.why;
   }

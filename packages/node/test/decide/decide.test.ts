@@ -139,7 +139,7 @@ test("this node's own log votes without the network, and one that cannot be read
   const own = new FakeLog(crypto, "own");
   own.publish(["tool", "good"]);
   const reader = new OwnReader(own);
-  const follower = { vote: unused, value: unused, against: unused, revision: () => 0 };
+  const follower = { vote: unused, value: unused, against: unused, headSeenAt: unused, revision: () => 0 };
   const decide = createDecide({
     crypto,
     clock: new FakeClock(),
@@ -197,7 +197,13 @@ test("whoever fetches it, a value with another digest is not returned", async ()
         voters: [{ logId: id, name: "mercury" }],
       },
     ],
-    follower: { vote: async () => vote, value: async () => utf8("rotten"), against: unused, revision: () => 0 },
+    follower: {
+      vote: async () => vote,
+      value: async () => utf8("rotten"),
+      against: unused,
+      headSeenAt: unused,
+      revision: () => 0,
+    },
     mirror: NO_MIRROR,
     own: [],
     values: NO_VALUES,
@@ -254,7 +260,7 @@ test("an unknown protocol and one without rules are errors that say what to do",
     crypto,
     clock: new FakeClock(),
     policies: [],
-    follower: { vote: unused, value: unused, against: unused, revision: () => 0 },
+    follower: { vote: unused, value: unused, against: unused, headSeenAt: unused, revision: () => 0 },
     mirror: NO_MIRROR,
     own: [],
     values: NO_VALUES,
