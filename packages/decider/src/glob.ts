@@ -10,6 +10,11 @@ export function matchesKey(match: string, key: Uint8Array): boolean {
   return match.startsWith("/") ? text === match : matchesGlob(match, nameOfKey(text));
 }
 
+/** Whether `match` is a glob that every name has. */
+export function matchesEverything(match: string): boolean {
+  return /^\*+$/.test(match);
+}
+
 /** What follows the hash part of a store path; any other key whole. */
 function nameOfKey(key: string): string {
   return key.replace(/^\/nix\/store\/[0-9a-df-np-sv-z]{32}-/, "");

@@ -36,6 +36,12 @@ export type {
 export { NAME, POLICY_BOUNDS, POLICY_DEFAULTS, POLICY_MODES, RULE_ENGINES, UNDECIDED_RULES } from "./policy.ts";
 export { policyFromJson, policyToJson, type PolicyJson } from "./policy-json.ts";
 
+// What it is worth, for people.
+export { analysePolicy, type PolicyAnalysis, type PolicyFinding, type PolicyFindingCode } from "./analyse-policy.ts";
+export { explainPolicy } from "./explain-policy.ts";
+export type { FewestOperators } from "./fewest-operators.ts";
+export { canAccept, canConflict, reachableWeight } from "./weigh-quorum.ts";
+
 // Where functions of a person's own run.
 export type { Sandbox, SandboxAnswer, SandboxInput, SandboxLimits } from "./sandbox.ts";
 export { createSandbox, SANDBOX_LIMITS } from "./sandbox.ts";

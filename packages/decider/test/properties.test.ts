@@ -17,19 +17,15 @@ function verdict({ decision, conflict }: Outcome): string {
 }
 
 test("quorum counts as a second, literal implementation does", () => {
-  const seen = { decided: 0, conflict: 0, "-": 0 };
   fc.assert(
     fc.property(election, quorum, ({ policy: own, said }, settings) => {
       const rules: Rule[] = [{ engine: "quorum", ...settings }];
       const question = { policy: { ...own, rules, exceptions: [] }, votes: votesOf(said), opinions };
       const got = verdict(run(question.policy, said));
       expect(got).toBe(literalQuorum(settings, { ...question, key: new Uint8Array(), time: 0, sandbox: undefined }));
-      seen[got === "-" || got === "conflict" ? got : "decided"]++;
     }),
     { numRuns: 4 * numRuns },
   );
-  // A table that only ever met one answer would show nothing.
-  for (const count of Object.values(seen)) expect(count).toBeGreaterThan(numRuns / 20);
 });
 
 test("no order changes anything at all", () => {
@@ -145,7 +141,16 @@ describe("silence", () => {
   });
 });
 
-test("random policies are such that every rule and exception decides now and then", () => {
+test("random policies meet every answer, and every rule and exception decides now and then", () => {
+  const answers = fc
+    .sample(fc.tuple(election, quorum), { numRuns: 2000, seed: 7 })
+    .map(([{ policy: own, said }, settings]) => {
+      const answer = verdict(run({ ...own, rules: [{ engine: "quorum", ...settings }], exceptions: [] }, said));
+      return answer === "-" || answer === "conflict" ? answer : "decided";
+    });
+  for (const answer of ["-", "conflict", "decided"]) {
+    expect(answers.filter((one) => one === answer).length).toBeGreaterThan(50);
+  }
   const seen = new Set<string>();
   for (const { policy: own, said } of fc.sample(election, { numRuns: 2000, seed: 7 })) {
     const by = run(own, said).decision?.by;
