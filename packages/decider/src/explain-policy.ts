@@ -103,7 +103,7 @@ function explainWorth(operators: readonly string[], atLeast: number): string {
 function explainAge({ maxHeadAgeMs }: Policy): string[] {
   return maxHeadAgeMs === undefined
     ? []
-    : [`A voter whose newest head is older than ${lasting(maxHeadAgeMs)} does not vote`];
+    : [`A voter whose head was not confirmed for ${lasting(maxHeadAgeMs)} does not vote`];
 }
 
 /** In the largest unit that says it exactly. */

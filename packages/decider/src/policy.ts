@@ -27,7 +27,7 @@ export interface Policy {
   readonly undecided: UndecidedRule;
   /** How long `undecided: "wait"` waits. */
   readonly waitBudgetMs: number;
-  /** Votes under older heads are stale; `undefined`: of any age. Applied by whoever gathers votes. */
+  /** A vote under a head last confirmed longer ago is stale; `undefined`: of any age. Applied by whoever gathers votes. */
   readonly maxHeadAgeMs: number | undefined;
 }
 

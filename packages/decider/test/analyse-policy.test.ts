@@ -372,7 +372,7 @@ describe("in sentences", () => {
       "Until 2026-06-15T01:00:00Z, for /nix/store/x: if no rule decides, the only value claimed by at least 1 of mars and pluto (not configured) is (timestamps)",
       "Not any more, it ended with 2026-06-14T23:59:59Z: for names like chromium-*, if no rule decides, the only value claimed by both of mars and acme (mercury) is (timestamps)",
       "One operator is enough: mars",
-      "A voter whose newest head is older than 7 days does not vote",
+      "A voter whose head was not confirmed for 7 days does not vote",
       "What is not decided is waited for, 90 seconds at most; then it is not there for Nix, which asks its next cache or builds it",
     ]);
   });

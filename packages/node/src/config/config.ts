@@ -40,6 +40,8 @@ export interface LogConfig {
   readonly info: LogInfo;
   /** Unique among publishers and subscribers. */
   readonly name: string;
+  /** Who runs it, if that is said. */
+  readonly operator: string | undefined;
 }
 
 export interface PublisherConfig extends LogConfig {

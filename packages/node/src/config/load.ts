@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import type { Crypto } from "@trustix/crypto";
 import type { Sandbox } from "@trustix/decider";
 import type { Config } from "./config.ts";
+import { votersOfLogs, warnOfSpellings } from "./find-voter.ts";
 import { newFindings } from "./findings.ts";
 import { type Files, filesIn, nodeFiles } from "../node-files.ts";
 import { configError } from "./problems.ts";
@@ -52,6 +53,8 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
   const publishers = await resolvePublishers(source, file, logs.publishers, findings);
   const usesFunctions = Object.values(file.decider).some((rules) => rules.some((rule) => rule.engine === "javascript"));
   const sandbox = usesFunctions ? await options.sandbox?.() : undefined;
+  const voters = votersOfLogs([...logs.publishers, ...logs.subscribers]);
+  warnOfSpellings(voters, findings);
   const config: Config = {
     path,
     warnings: findings.warnings,
@@ -60,7 +63,7 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
     subscribers: logs.subscribers,
     remotes: resolveRemotes(file, findings),
     writeTokens: resolveTokens(file, findings),
-    deciders: resolveDeciders(file, [...logs.publishers, ...logs.subscribers], sandbox, findings),
+    deciders: resolveDeciders(file, voters, sandbox, findings),
     upstreams: resolveUpstreams(file, findings),
     publish: { allow: file.publish.allow, deny: file.publish.deny },
     listeners: resolveListeners(file, findings),

@@ -20,7 +20,13 @@ export function configReference(): ConfigKey[] {
   return Object.entries(configSchema.shape).flatMap(([name, schema]) => describe(name, schema));
 }
 
-const PLACEHOLDERS: Readonly<Record<string, string>> = { decider: '"PROTOCOL"', signers: "NAME", meta: "KEY" };
+const PLACEHOLDERS: Readonly<Record<string, string>> = {
+  decider: '"PROTOCOL"',
+  policy: '"PROTOCOL"',
+  signers: "NAME",
+  meta: "KEY",
+  weights: "VOTER",
+};
 
 function describe(key: string, schema: z.ZodType): ConfigKey[] {
   const meta = schema.meta() as FieldMeta | undefined;
@@ -29,7 +35,7 @@ function describe(key: string, schema: z.ZodType): ConfigKey[] {
     meta === undefined
       ? []
       : [{ key, type: meta.wanted, default: value, required, description: meta.description, danger: meta.danger }];
-  return [...own, ...below(key, schema)];
+  return meta?.again === true ? own : [...own, ...below(key, schema)];
 }
 
 function below(key: string, schema: z.ZodType): ConfigKey[] {

@@ -1,10 +1,11 @@
-/** Rules with names resolved to logs. A rule that could never decide is refused, unless an existing file may hold it. */
-import { POLICY_DEFAULTS, type Policy, type Rule, type Sandbox } from "@trustix/decider";
-import type { LogId } from "@trustix/protocol";
-import type { LogConfig } from "./config.ts";
+/** The policies of a file: rules, voters and settings by protocol. A rule that could never decide is refused, unless an existing file may hold it. */
+import { POLICY_DEFAULTS, type Policy, type Rule, type Sandbox, type Voter } from "@trustix/decider";
+import type { LogId, Protocol } from "@trustix/protocol";
+import { findVoter, type ConfiguredVoter } from "./find-voter.ts";
 import type { Findings } from "./findings.ts";
-import { shownNames, shownValue } from "./problems.ts";
 import { resolveProtocol } from "./resolve-logs.ts";
+import { resolvePolicy } from "./resolve-policy.ts";
+import { resolveQuorum } from "./resolve-quorum.ts";
 import type { ConfigFile } from "./schema.ts";
 
 type Entry = ConfigFile["decider"][string][number];
@@ -13,33 +14,55 @@ type Path = readonly PropertyKey[];
 /** `sandbox` checks `javascript` functions; without one they are taken as they are. */
 export function resolveDeciders(
   file: ConfigFile,
-  logs: readonly LogConfig[],
+  voters: readonly ConfiguredVoter[],
   sandbox: Sandbox | undefined,
   findings: Findings,
 ): Policy[] {
-  const seen = new Map<string, string>();
-  return Object.entries(file.decider).flatMap(([key, entries]) => {
-    const protocol = resolveProtocol(key, ["decider", key], findings);
-    if (protocol === undefined) return [];
-    const earlier = seen.get(protocol.id);
-    if (earlier !== undefined) {
-      findings.problem(["decider", key], `the same protocol as decider.${earlier}`, "put all its rules in one list");
-      return [];
-    }
-    seen.set(protocol.id, key);
-    const voters = logs
-      .filter(({ info }) => info.protocol.id === protocol.id)
-      .map(({ info, name }) => ({ logId: info.id, name }));
-    const rules = entries.flatMap((entry, i) => resolveRule(entry, voters, sandbox, ["decider", key, i], findings));
-    return [{ ...POLICY_DEFAULTS, protocol, rules, voters }];
+  const lists = byProtocol(file.decider, "decider", "put all its rules in one list", findings);
+  const tables = byProtocol(file.policy, "policy", "put all its settings in one table", findings);
+  for (const { protocol, path } of tables.values()) {
+    if (lists.has(protocol.id)) continue;
+    findings.problem(path, "this protocol has no rules", `add [[decider.${protocol.name}]], or take this out`);
+  }
+  return [...lists.values()].map(({ protocol, path, value: entries }) => {
+    const own = voters
+      .filter((voter) => voter.protocol.id === protocol.id)
+      .map(({ logId, name, operator }): Voter => ({ logId, name, operator }));
+    const rules = entries.flatMap((entry, i) => resolveRule(entry, own, sandbox, [...path, i], findings));
+    const table = tables.get(protocol.id);
+    const settings = table && resolvePolicy(table.value, protocol, own, table.path, findings);
+    return { ...POLICY_DEFAULTS, ...settings, protocol, rules, voters: own };
   });
 }
 
-type Voters = Policy["voters"];
+interface OfProtocol<T> {
+  readonly protocol: Protocol;
+  readonly path: Path;
+  readonly value: T;
+}
+
+/** By id: a protocol may be written by name or id, but not by both. */
+function byProtocol<T>(
+  tables: Readonly<Record<string, T>>,
+  section: string,
+  hint: string,
+  findings: Findings,
+): Map<string, OfProtocol<T>> {
+  const found = new Map<string, OfProtocol<T>>();
+  for (const [key, value] of Object.entries(tables)) {
+    const path = [section, key];
+    const protocol = resolveProtocol(key, path, findings);
+    if (protocol === undefined) continue;
+    const earlier = found.get(protocol.id);
+    if (earlier === undefined) found.set(protocol.id, { protocol, path, value });
+    else findings.problem(path, `the same protocol as ${earlier.path.map(String).join(".")}`, hint);
+  }
+  return found;
+}
 
 function resolveRule(
   entry: Entry,
-  voters: Voters,
+  voters: readonly Voter[],
   sandbox: Sandbox | undefined,
   path: Path,
   findings: Findings,
@@ -50,12 +73,14 @@ function resolveRule(
     return [];
   }
   switch (entry.engine) {
-    case "quorum":
-      return resolveQuorum(entry.quorum!, voters, [...path, "quorum"], findings);
+    case "quorum": {
+      const quorum = resolveQuorum(entry.quorum!, voters, [...path, "quorum"], findings);
+      return quorum === undefined ? [] : [{ engine: "quorum", ...quorum }];
+    }
     case "percentage":
       return [{ engine: "percentage", minimum: entry.percentage!.minimum }];
     case "logid": {
-      const id = findVoter(entry.logid!.id, voters, [...path, "logid", "id"], findings, true);
+      const id = oneVoter(entry.logid!.id, voters, [...path, "logid", "id"], findings);
       return id === undefined ? [] : [{ engine: "logid", id }];
     }
     case "javascript": {
@@ -67,46 +92,11 @@ function resolveRule(
   }
 }
 
-function resolveQuorum(settings: NonNullable<Entry["quorum"]>, voters: Voters, path: Path, findings: Findings): Rule[] {
-  const named = settings.voters?.map((text, i) => findVoter(text, voters, [...path, "voters", i], findings, false));
-  if (named?.includes(undefined)) return [];
-  const ids = named as LogId[] | undefined;
-  if (ids !== undefined && new Set(ids).size < ids.length) {
-    findings.problem([...path, "voters"], "one log is listed twice", "a log has one vote, whatever it is called");
-  }
-  const n = ids === undefined ? voters.length : new Set(ids).size;
-  if (settings.threshold > n) {
-    const who = ids === undefined ? `there are ${n} configured logs of this protocol` : `${n} voters are listed`;
-    findings.problem(
-      [...path, "threshold"],
-      `${settings.threshold} came, but ${who}: nothing could ever be decided`,
-      "add logs under [[subscribers]] or lower the threshold",
-    );
-  } else if (settings.threshold * 2 <= n) {
-    findings.warn(
-      [...path, "threshold"],
-      `${settings.threshold} of ${n} is no majority: two values can both have enough`,
-    );
-  }
-  return [{ engine: "quorum", threshold: settings.threshold, voters: ids }];
-}
-
-/** `tolerant`: an id that is not configured is only warned about, as files of the existing program may hold one. */
-function findVoter(text: string, voters: Voters, path: Path, findings: Findings, tolerant: boolean): LogId | undefined {
+/** An id that is not configured is only warned about: files of the existing program may hold one. */
+function oneVoter(text: string, voters: readonly Voter[], path: Path, findings: Findings): LogId | undefined {
   const id = text.toLowerCase();
-  const found = voters.find(({ logId, name }) => name === text || logId === id);
-  if (found !== undefined) return found.logId;
-  const isId = /^[0-9a-f]{64}$/i.test(text);
-  if (tolerant && isId) {
-    findings.warn(path, `log ${text} is not configured: this rule never decides`);
-    return id as LogId;
-  }
-  const names = voters.map(({ name }) => name);
-  const near = findings.nearest(text, names);
-  findings.problem(
-    path,
-    `${shownValue(text)} is no configured log of this protocol; there are: ${shownNames(names)}`,
-    near === undefined ? undefined : `did you mean ${near}?`,
-  );
-  return undefined;
+  const isKnown = voters.some(({ logId, name }) => logId === id || name === text);
+  if (isKnown || !/^[0-9a-f]{64}$/.test(id)) return findVoter(text, voters, path, findings);
+  findings.warn(path, `voter ${text} is not configured: this rule never decides`);
+  return id as LogId;
 }

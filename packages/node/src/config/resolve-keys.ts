@@ -29,7 +29,7 @@ export async function resolvePublishers(
 ): Promise<PublisherConfig[]> {
   const publishers: PublisherConfig[] = [];
   const names = Object.keys(file.signers);
-  for (const { info, name, position, signer } of logs) {
+  for (const { info, name, operator, position, signer } of logs) {
     const path = ["publishers", position, "signer"];
     if (!Object.hasOwn(file.signers, signer)) {
       const near = findings.nearest(signer, names);
@@ -47,7 +47,10 @@ export async function resolvePublishers(
       );
     }
     publishers.push(
-      Object.defineProperty({ info, name, signer } as PublisherConfig, "keys", { value: keys, enumerable: false }),
+      Object.defineProperty({ info, name, operator, signer } as PublisherConfig, "keys", {
+        value: keys,
+        enumerable: false,
+      }),
     );
   }
   return publishers;

@@ -81,7 +81,7 @@ function resolveLog(
   if (protocol === undefined || publicKey === undefined) return undefined;
   const id = logIdOf(crypto, { protocol, publicKey });
   const info: LogInfo = { id, protocol, publicKey, meta: checkMeta(entry.meta, path, findings) };
-  return { info, name: entry.name ?? id.slice(0, 8) };
+  return { info, name: entry.name ?? id.slice(0, 8), operator: entry.operator };
 }
 
 /** 64 bytes make 88 digits; somebody who pastes a private key must not find it in a log file. */

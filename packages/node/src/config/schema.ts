@@ -5,7 +5,15 @@
  * Every field says what it is (`description`), what a value looks like (`wanted`, the end of an error message) and, where
  * changing it can hurt, how (`danger`). Shapes only: what needs another field or a file is checked in `resolve-*.ts`.
  */
-import { DEFAULT_STANDING_BOUNDS } from "@trustix/decider";
+import {
+  DEFAULT_STANDING_BOUNDS,
+  NAME,
+  POLICY_BOUNDS,
+  POLICY_DEFAULTS,
+  POLICY_MODES,
+  RULE_ENGINES,
+  UNDECIDED_RULES,
+} from "@trustix/decider";
 import { z } from "zod";
 import { DEFAULT_LIMITS } from "./limits.ts";
 
@@ -15,6 +23,8 @@ export interface FieldMeta {
   readonly danger?: string;
   /** Never shown in messages. */
   readonly secret?: boolean;
+  /** What is inside was described above: the page does not go down into it again. */
+  readonly again?: boolean;
 }
 
 /** The page and the messages read what is registered here. */
@@ -58,15 +68,16 @@ const publicKey = about(
 );
 
 const protocol = text('"nix", "test" or a protocol\'s id', "What the log's keys and values mean.");
-const name = about(
-  z
-    .string()
-    .regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u)
-    .optional(),
-  {
-    wanted: "1 to 64 letters, digits, dots, hyphens, underscores or spaces",
-    description: "What people call the log. Default: the first 8 digits of its id.",
-  },
+
+function maybeName(description: string, extra: Partial<FieldMeta> = {}) {
+  const wanted = "1 to 64 letters, digits, dots, hyphens, underscores or spaces";
+  return about(z.string().regex(NAME).optional(), { wanted, description, ...extra });
+}
+
+const name = maybeName("What people call the log. Default: the first 8 digits of its id.");
+const operator = maybeName(
+  "Who runs the log. All voters of one operator count once, and for nothing when they contradict each other. Default: somebody who runs nothing else.",
+  { danger: "Two spellings are two operators." },
 );
 const meta = about(z.record(z.string(), z.string()).default({}), {
   wanted: "a table of texts",
@@ -78,6 +89,7 @@ const publisher = z.strictObject({
   signer: text("the name of a table under [signers]", "Whose private key signs this log."),
   publicKey,
   name,
+  operator,
   meta,
 });
 
@@ -97,6 +109,7 @@ const subscriber = z.strictObject({
     danger: "With `on-demand` the log learns which paths are decided.",
   }),
   name,
+  operator,
   meta,
 });
 
@@ -114,48 +127,105 @@ const signer = z.strictObject({
   ),
 });
 
+const B = POLICY_BOUNDS;
+const WEIGHT = `a whole number from 1 to ${B.weight}`;
+
+/** A quorum, or a group in one, as written. */
+export interface QuorumTable {
+  readonly threshold: number;
+  readonly voters?: readonly string[] | undefined;
+  readonly weights?: Readonly<Record<string, number>> | undefined;
+  readonly groups?: readonly GroupTable[] | undefined;
+}
+
+export interface GroupTable extends QuorumTable {
+  readonly name?: string | undefined;
+  readonly weight?: number | undefined;
+}
+
+/** `level` 0 is the quorum itself. Groups lie in groups, to a depth that ends here: a schema without end would not bound its input. */
+function quorumShape(level: number) {
+  const group = level < B.depth ? groupTable(level + 1) : z.never();
+  const within = level < B.depth ? "" : `; at most ${B.depth} deep`;
+  return {
+    threshold: about(z.int().min(1).max(B.threshold), {
+      wanted: "a whole number from 1 up to the number of members",
+      description:
+        "How many members must stand behind the same value; with weights: how much they must weigh together.",
+      danger: "At half of the members or less, two values can have enough: then nothing is decided.",
+    }),
+    voters: about(z.array(z.string().min(1)).min(1).optional(), {
+      wanted: "a list of names or ids of configured voters",
+      description:
+        "Who votes. Default without groups: every configured voter of the protocol, the node's own logs included.",
+    }),
+    weights: about(
+      z
+        .record(
+          z.string(),
+          about(z.int().min(1).max(B.weight), { wanted: WEIGHT, description: "What this voter weighs." }),
+        )
+        .optional(),
+      {
+        wanted: `a table of weights by voter, each ${WEIGHT}`,
+        description: "What a voter weighs here; default 1. An operator weighs what the heaviest of its voters does.",
+        danger: "A voter that weighs as much as the threshold decides alone.",
+      },
+    ),
+    groups: about(z.array(group).min(1).max(B.groups).optional(), {
+      wanted: `a list of tables, each a group with threshold and voters${within}`,
+      description:
+        level === 0
+          ? "Members that accept a value as a quorum of their own does."
+          : `Groups in the group, in the same way, at most ${B.depth} deep.`,
+      ...(level > 0 && { again: true }),
+    }),
+  };
+}
+
+function groupTable(level: number): z.ZodType<GroupTable> {
+  return z.strictObject({
+    name: maybeName("What people call the group. Default: its members."),
+    ...quorumShape(level),
+    weight: about(z.int().min(1).max(B.weight).default(1), {
+      wanted: WEIGHT,
+      description: "What the group weighs in the group around it.",
+    }),
+  });
+}
+
+const quorum: z.ZodType<QuorumTable> = z.strictObject(quorumShape(0));
+
 const decider = z.strictObject({
-  engine: about(z.enum(["quorum", "percentage", "logid", "javascript"]), {
+  engine: about(z.enum(RULE_ENGINES), {
     wanted: '"quorum", "percentage", "logid" or "javascript"',
     description: "How this rule decides; a table of the same name holds its settings.",
   }),
-  quorum: about(
-    z
-      .strictObject({
-        threshold: about(z.int().min(1).max(1_000_000), {
-          wanted: "a whole number from 1 up to the number of voters",
-          description: "How many voters must claim the same value.",
-          danger: "At half of the voters or less, two values can have enough: then nothing is decided.",
-        }),
-        voters: about(z.array(z.string().min(1)).min(1).optional(), {
-          wanted: "a list of names or ids of configured logs",
-          description: "Who votes. Default: every configured log of the protocol, the node's own included.",
-        }),
-      })
-      .optional(),
-    { wanted: "a table with threshold", description: "The only value that at least `threshold` voters claim." },
-  ),
+  quorum: about(quorum.optional(), {
+    wanted: "a table with threshold",
+    description: "The only value with at least `threshold` members behind it: operators, and groups of them.",
+  }),
   percentage: about(
     z
       .strictObject({
         minimum: about(z.int().min(0).max(100), {
           wanted: "a whole number from 0 to 100",
-          description: "Share of all configured logs that must claim the leading value.",
-          danger: "At 0 a single log decides while no other claims anything.",
+          description: "Share of all operators of configured voters that must claim the leading value.",
+          danger: "At 0 a single voter decides while no other claims anything.",
         }),
       })
       .optional(),
-    { wanted: "a table with minimum", description: "The value that most logs claim, if it leads alone." },
+    { wanted: "a table with minimum", description: "The value that most operators claim, if it leads alone." },
   ),
   logid: about(
     z
       .strictObject({
-        id: text("the name or id of a configured log", "The log that decides.", {
-          danger: "Whoever runs that log decides alone.",
+        id: text("the name or id of a configured voter", "The voter that decides.", {
+          danger: "Whoever runs it decides alone.",
         }),
       })
       .optional(),
-    { wanted: "a table with id", description: "Whatever one log claims." },
+    { wanted: "a table with id", description: "Whatever one voter claims." },
   ),
   javascript: about(
     z
@@ -168,6 +238,65 @@ const decider = z.strictObject({
       .optional(),
     { wanted: "a table with function", description: "What a function of yours chooses." },
   ),
+});
+
+const exception = z.strictObject({
+  match: about(z.string().min(1).max(B.match), {
+    wanted: "a store path, or a glob on the name with * and ? only",
+    description: "Which paths: a whole one, or a glob on what follows the hash part (`*` any characters, `?` one).",
+    danger: "What a glob means changes with every release of what it names.",
+  }),
+  reason: about(z.string().min(1).max(B.reason), {
+    wanted: `1 to ${B.reason} characters`,
+    description: "Why; shown wherever the exception decides or does not.",
+  }),
+  expires: about(z.union([z.date(), z.string().min(1)]), {
+    wanted: "a date (2026-12-31) or a time with its zone (2026-12-31T12:00:00Z)",
+    description: "The last day it holds, UTC, or the moment it ends. An ended one that matches is still reported.",
+  }),
+  voters: about(z.array(z.string().min(1)).min(1), {
+    wanted: "a list of names or ids of configured voters, at least one",
+    description: "Who must still agree.",
+  }),
+  threshold: about(z.int().min(1).max(B.threshold).optional(), {
+    wanted: "a whole number from 1 up to the number of operators behind the voters",
+    description: "How many operators among them. Default: all.",
+    danger: "At 1 a single operator decides what matches.",
+  }),
+});
+
+const policy = z.strictObject({
+  mode: about(z.enum(POLICY_MODES).default(POLICY_DEFAULTS.mode), {
+    wanted: '"enforce", "warn" or "observe"',
+    description:
+      "`enforce`: only what is decided is installed, and what `undecided` lets through. `warn`: what is undecided too, " +
+      "if its upstream signed it. `observe`: always the upstream's signed answer; the votes are only recorded.",
+    danger: "Anything but `enforce` installs what the voters did not agree on.",
+  }),
+  "max-head-age": about(
+    z
+      .number()
+      .min(1)
+      .max(B.duration / 1000)
+      .optional(),
+    {
+      wanted: `seconds, 1 to ${B.duration / 1000}`,
+      description: "A voter whose head was last confirmed longer ago than this is stale. Default: any age.",
+      danger: "Below the poll interval, honest voters lose their vote between two polls.",
+    },
+  ),
+  undecided: about(z.enum(UNDECIDED_RULES).default(POLICY_DEFAULTS.undecided), {
+    wanted: '"build", "wait" or "trust-upstream"',
+    description:
+      "What becomes of a path that is not decided. `build`: it is not there for Nix. `wait`: it is asked for again for " +
+      "`wait-budget`. `trust-upstream`: it is installed if a key configured for its upstream signed it.",
+    danger: "With `trust-upstream`, whoever makes voters unreachable leaves the upstream to decide alone.",
+  }),
+  "wait-budget": seconds(POLICY_DEFAULTS.waitBudgetMs / 1000, 1, 3600, 'How long `undecided = "wait"` waits.'),
+  exceptions: about(z.array(exception).max(B.exceptions).default([]), {
+    wanted: "a list of tables",
+    description: "For some paths, who must still agree when no rule decided. They never decide a conflict.",
+  }),
 });
 
 const upstream = z.strictObject({
@@ -292,9 +421,13 @@ export const configSchema = z.strictObject({
   write_tokens: texts('"name:base64" of a 32-byte public key', "Public halves of tokens that may submit and flush.", {
     secret: true,
   }),
-  decider: about(z.record(z.string(), z.array(decider)).default({}), {
-    wanted: 'lists of tables named [[decider."PROTOCOL"]]',
+  decider: about(z.record(z.string(), z.array(decider).max(B.rules)).default({}), {
+    wanted: `lists of at most ${B.rules} tables named [[decider."PROTOCOL"]]`,
     description: "Rules of each protocol, tried in order: the first that decides wins.",
+  }),
+  policy: about(z.record(z.string(), policy).default({}), {
+    wanted: 'tables named [policy."PROTOCOL"]',
+    description: "What is done with the decisions of a protocol, and its exceptions. Absent: every default.",
   }),
   upstreams: list(upstream, "Binary caches that the cache proxy fetches from, beside the logs' `meta.upstream`."),
   publish: table(

@@ -93,7 +93,7 @@ logid = { id = "${"ab".repeat(32)}" }
       subscribers[0]: this node publishes the log itself (publishers[0]): the subscription is ignored
       signers.s1.ed25519.private-key-path: here was found in the working directory, not beside the configuration: write the whole path
       signers.s1.ed25519.private-key-path: /run/here may be read or written by others (mode 644): chmod 600 it
-      decider.nix[0].logid.id: log abababababababababababababababababababababababababababababababab is not configured: this rule never decides"
+      decider.nix[0].logid.id: voter abababababababababababababababababababababababababababababababab is not configured: this rule never decides"
     `);
   });
 

@@ -21,6 +21,8 @@ test("every key is in the reference once, with a description and what is wanted"
       "publishers[].publicKey.key",
       "signers.NAME.ed25519.private-key-path",
       'decider."PROTOCOL"[].quorum.threshold',
+      'decider."PROTOCOL"[].quorum.groups[].voters',
+      'policy."PROTOCOL".exceptions[].expires',
       "limits.value-bytes",
       "listeners[].allow-replayable-tokens",
       "flush.interval",
@@ -28,6 +30,10 @@ test("every key is in the reference once, with a description and what is wanted"
       "head-marker",
     ]),
   );
+  // Groups lie in groups: the page says so once.
+  expect(keys.filter((key) => key.includes("groups[].groups"))).toEqual([
+    'decider."PROTOCOL"[].quorum.groups[].groups',
+  ]);
   expect(reference.find(({ key }) => key === "flush.items")).toMatchObject({ default: "10000", required: false });
   expect(reference.find(({ key }) => key === "publishers[].signer")).toMatchObject({ required: true });
   expect(reference.find(({ key }) => key === "limits.value-bytes")).toMatchObject({ default: "1048576" });

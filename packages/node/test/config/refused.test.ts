@@ -211,7 +211,7 @@ describe("what belongs together", () => {
     [
       "a quorum that nobody can reach",
       subscriber(1) + subscriber(2) + quorum(3),
-      /decider\.nix\[0\]\.quorum\.threshold: 3 came, but there are 2 configured logs/,
+      /decider\.nix\[0\]\.quorum\.threshold: 3 came, but there are 2 configured voters of this protocol: nothing could ever be decided/,
     ],
     [
       "a quorum over fewer voters than it needs",
@@ -221,12 +221,12 @@ describe("what belongs together", () => {
     [
       "a voter nobody knows",
       subscriber(1, 'name = "saturn"') + quorum(1, 'voters = ["satrun"]'),
-      /voters\[0\]: "satrun" is no configured log of this protocol; there are: saturn\nhint: did you mean saturn\?/,
+      /voters\[0\]: "satrun" is no configured voter of this protocol; there are: saturn\nhint: did you mean saturn\?/,
     ],
     [
       "a voter under two names",
       subscriber(1, 'name = "a"') + quorum(1, 'voters = ["a", "a"]'),
-      /quorum\.voters: one log is listed twice/,
+      /quorum\.voters: one voter is listed twice/,
     ],
     ["a threshold of nobody", subscriber(1) + quorum(0), /threshold: 0 came, a whole number from 1/],
     [
