@@ -65,6 +65,16 @@ export {
   type PrivateToken,
   type PublicToken,
 } from "./tokens.ts";
+export {
+  CALL_WINDOW_MS,
+  LOCAL_AUDIENCE,
+  MAX_SIGNED_CALL,
+  NONCE_BYTES,
+  openSignedCall,
+  SIGNED_CALL_HEADER,
+  signCall,
+  type SignedCall,
+} from "./signed-call.ts";
 
 // The wire.
 export { checkRequired, decode, encode } from "./codec.ts";

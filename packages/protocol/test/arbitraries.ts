@@ -13,6 +13,7 @@ import {
   type LogLeaf,
   type MapEntry,
   type NixValue,
+  type SignedCall,
   type Vote,
 } from "../src/index.ts";
 
@@ -90,3 +91,15 @@ export const vote: fc.Arbitrary<Vote> = fc
     reason: fc.string(),
   })
   .map(({ outcome, digest, ...rest }) => ({ ...rest, outcome, digest: outcome === "claims" ? digest : undefined }));
+
+/** A call that a token's holder might make. */
+export const callToSign: fc.Arbitrary<Omit<SignedCall, "name">> = fc.record({
+  procedure: fc.stringMatching(/^\/[a-z_]{1,20}\.v1\.[A-Za-z]{1,20}\/[A-Za-z]{1,20}$/),
+  audience: fc.oneof(
+    fc.constant("local"),
+    fc.tuple(fc.domain(), fc.nat(65_535)).map(([host, port]) => `${host}:${port}`),
+  ),
+  time: fc.nat(999_999_999_999_999),
+  nonce: fc.uint8Array({ minLength: 16, maxLength: 16 }),
+  bodyDigest: hash,
+});

@@ -31,6 +31,7 @@ import {
   mapEntryBytes,
   mapProofFromWire,
   mapProofToWire,
+  openSignedCall,
   parseLogId,
   parseMapEntry,
   parseNixValue,
@@ -40,6 +41,7 @@ import {
   parsePublicToken,
   proofFromWire,
   ProtocolError,
+  signCall,
   tokenHeader,
   undecidedFromWire,
   undecidedToWire,
@@ -48,6 +50,7 @@ import {
   voteToWire,
 } from "../src/index.ts";
 import {
+  callToSign,
   hash,
   keyPair,
   logHead,
@@ -160,6 +163,12 @@ describeParsers(join(import.meta.dirname, "corpus"), {
   "token-header": parser({
     read: (bytes) => verifyTokenHeader(crypto, new Map([[token.name, token]]), text(bytes), PROCEDURE),
     good: fc.constant(new Uint8Array(Buffer.from(tokenHeader(crypto, token, PROCEDURE), "latin1"))),
+    isRefusal,
+  }),
+  "signed-call": parser({
+    read: (bytes) => openSignedCall(crypto, (name) => (name === token.name ? token : undefined), text(bytes)),
+    print: (call) => utf8(signCall(crypto, token, call)),
+    good: callToSign.map((call) => utf8(signCall(crypto, token, call))),
     isRefusal,
   }),
 });

@@ -1,4 +1,4 @@
-/** The golden vectors, made by the existing programs. Shapes only; the tests say what each must give. */
+/** The golden vectors, made by the existing programs, and those of signed calls. Shapes only; the tests say what each must give. */
 import { readFileSync } from "node:fs";
 
 function load(name: string): unknown {
@@ -62,4 +62,22 @@ export const tokens = load("f-token") as {
     readonly NewPrivateToken: string;
     readonly NewPublicTokenFromPub: string;
   }[];
+};
+
+/** Made by a program that shares no code with ours. */
+export const signedCalls = load("signed-call") as {
+  readonly cases: readonly {
+    readonly description: string;
+    readonly seed: string;
+    readonly publicKey: string;
+    readonly name: string;
+    readonly procedure: string;
+    readonly audience: string;
+    readonly time: number;
+    readonly nonce: string;
+    readonly body: string;
+    readonly signed: string;
+    readonly header: string;
+  }[];
+  readonly refused: readonly { readonly description: string; readonly header: string; readonly code: string }[];
 };
