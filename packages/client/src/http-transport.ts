@@ -12,7 +12,7 @@ import { Pool, buildConnector } from "undici";
 import { decodeBody } from "./answer-body.ts";
 import { postTwice } from "./post.ts";
 import type { AnswerHeaders, PostRequest } from "./post.ts";
-import { parseRemoteUrl } from "./remote-url.ts";
+import { audienceOf, parseRemoteUrl } from "./remote-url.ts";
 import type { RemoteAddress } from "./remote-url.ts";
 import { MAX_ERROR_BYTES, RpcError, errorOfAnswer } from "./rpc-error.ts";
 import { checkSocketOwner } from "./socket-owner.ts";
@@ -28,8 +28,18 @@ export interface HttpTransportOptions {
   readonly maxAnswerBytes?: number | undefined;
   /** Connections kept to the remote at most. Default 64. */
   readonly connections?: number | undefined;
-  /** Headers for a call of this procedure (`/package.Service/Method`): tokens. */
-  readonly headersFor?: ((procedure: string) => Readonly<Record<string, string>>) | undefined;
+  /** Headers for a call: tokens. Asked for each time that a call is sent, also when it is sent again. */
+  readonly headersFor?: HeadersFor | undefined;
+}
+
+/** `procedure` is `/package.Service/Method`. */
+export type HeadersFor = (procedure: string, sent: SentCall) => Readonly<Record<string, string>>;
+
+export interface SentCall {
+  /** The node as it is called here: `host:port`, `local` on a unix socket. */
+  readonly audience: string;
+  /** The request's body, as it is sent. */
+  readonly body: Uint8Array;
 }
 
 const DEFAULT_MAX_ANSWER = 16 << 20;
@@ -48,6 +58,7 @@ export function httpTransport(url: string, options: HttpTransportOptions = {}): 
     allowH2: false,
   });
   const basePath = address.kind === "unix" ? "" : address.path;
+  const audience = audienceOf(address);
   const limit = options.maxAnswerBytes ?? DEFAULT_MAX_ANSWER;
   const isFar = !isOnThisMachine(address);
 
@@ -58,10 +69,14 @@ export function httpTransport(url: string, options: HttpTransportOptions = {}): 
   ): Promise<MessageShape<O>> {
     const procedure = `/${method.parent.typeName}/${method.name}`;
     const timeoutMs = call.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const body = encodeInput(method.input, input);
     const request: PostRequest = {
       path: basePath + procedure,
-      headers: headersOf(timeoutMs, call.gzip === true && isFar, call, options.headersFor?.(procedure)),
-      body: encodeInput(method.input, input),
+      headers: () => {
+        const more = madeBy(options.headersFor, procedure, { audience, body });
+        return headersOf(timeoutMs, call.gzip === true && isFar, call, more);
+      },
+      body,
       deadline: performance.now() + timeoutMs,
       timeoutMs,
       limit,
@@ -79,8 +94,8 @@ export function httpTransport(url: string, options: HttpTransportOptions = {}): 
       });
     }
     // Most answers come as they are: nothing to wait for.
-    const body = encoding === "" ? answer.body : await decodeBody(encoding, answer.body, limit);
-    return parseAnswer(method.output, body, limit);
+    const message = encoding === "" ? answer.body : await decodeBody(encoding, answer.body, limit);
+    return parseAnswer(method.output, message, limit);
   }
 
   return {
@@ -95,6 +110,16 @@ function isOnThisMachine(address: RemoteAddress): boolean {
   if (address.kind === "unix") return true;
   const { hostname } = new URL(address.origin);
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function madeBy(make: HeadersFor | undefined, procedure: string, sent: SentCall): ReturnType<HeadersFor> | undefined {
+  if (make === undefined) return undefined;
+  try {
+    return make(procedure, sent);
+  } catch (cause) {
+    if (!(cause instanceof ProtocolError)) throw cause;
+    throw new RpcError("invalid_argument", cause.message, { origin: "local", cause });
+  }
 }
 
 /** By assignment: spreading costs more than all the rest of building a request. */

@@ -11,7 +11,8 @@
  */
 export type { CallOptions, RpcTransport } from "./transport.ts";
 export { DEFAULT_TIMEOUT_MS } from "./transport.ts";
-export { httpTransport, type HttpTransportOptions } from "./http-transport.ts";
+export { httpTransport, type HeadersFor, type HttpTransportOptions, type SentCall } from "./http-transport.ts";
+export { signCalls, type CallSigner } from "./sign-calls.ts";
 export { parseRemoteUrl, RemoteUrlError, type RemoteAddress } from "./remote-url.ts";
 export { RPC_CODES, RpcError, type RpcCode, type RpcErrorDetail, type RpcErrorOrigin } from "./rpc-error.ts";
 export { checkSocketOwner, type SocketOwners } from "./socket-owner.ts";

@@ -2,7 +2,8 @@
  * One POST over a pool of connections, within a time and a size.
  *
  * A connection that the server closed while it lay idle is not the server being down: a call that lost its connection
- * before a byte of an answer came is sent once more. Every method of the protocol may be repeated.
+ * before a byte of an answer came is sent once more. Every method of the protocol may be repeated; a signed call is signed
+ * anew, because the first may have come through.
  */
 import type { Dispatcher, Pool } from "undici";
 import { BodyCollector, tooLarge } from "./answer-body.ts";
@@ -10,7 +11,7 @@ import { MAX_ERROR_BYTES, RpcError } from "./rpc-error.ts";
 
 export interface PostRequest {
   readonly path: string;
-  readonly headers: Record<string, string>;
+  readonly headers: () => Record<string, string>;
   readonly body: Uint8Array;
   readonly deadline: number;
   readonly timeoutMs: number;
@@ -65,7 +66,7 @@ function post(pool: Pool, request: PostRequest): Promise<PostAnswer> {
     let headers: AnswerHeaders = {};
     let collector = new BodyCollector(request.limit);
     pool.dispatch(
-      { method: "POST", path: request.path, headers: request.headers, body: request.body },
+      { method: "POST", path: request.path, headers: request.headers(), body: request.body },
       {
         onRequestStart(started) {
           controller = started;

@@ -1,4 +1,5 @@
-/** Where a remote is: `http://host:port`, `https://host[:port]`, `unix:///path`; the first two may have a path. */
+/** Where a remote is, and the name it is called by: `http://host:port`, `https://host[:port]`, `unix:///path`; the first two may have a path. */
+import { LOCAL_AUDIENCE } from "@trustix/protocol";
 
 export type RemoteAddress =
   | { readonly kind: "http"; readonly origin: string; readonly path: string }
@@ -31,4 +32,11 @@ export function parseRemoteUrl(text: string): RemoteAddress {
     origin: url.origin,
     path: url.pathname.replace(/\/+$/, ""),
   };
+}
+
+/** The node at an address as a signed call names it: `host:port`, the port always said. */
+export function audienceOf(address: RemoteAddress): string {
+  if (address.kind === "unix") return LOCAL_AUDIENCE;
+  const { hostname, port } = new URL(address.origin);
+  return `${hostname}:${port === "" ? (address.kind === "https" ? 443 : 80) : port}`;
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { RemoteUrlError, parseRemoteUrl } from "../src/index.ts";
+import { audienceOf } from "../src/remote-url.ts";
 
 test.each([
   ["http://localhost:8080", { kind: "http", origin: "http://localhost:8080", path: "" }],
@@ -27,4 +28,16 @@ test.each([
 
 test("a refused URL is never repeated with its password", () => {
   expect(() => parseRemoteUrl("http://user:secret@host")).toThrow(/^(?!.*secret)/);
+});
+
+test.each([
+  ["http://LocalHost:8080", "localhost:8080"],
+  ["http://log.example", "log.example:80"],
+  ["https://log.example/trustix", "log.example:443"],
+  ["https://log.example:443", "log.example:443"],
+  ["http://[2001:DB8:0::1]:80", "[2001:db8::1]:80"],
+  ["http://127.1:8080", "127.0.0.1:8080"],
+  ["unix:///run/trustix.socket", "local"],
+])("the node at %s is called %s", (url, audience) => {
+  expect(audienceOf(parseRemoteUrl(url))).toBe(audience);
 });
