@@ -13,7 +13,7 @@ const signer = { crypto, token, now: () => 1_700_000_000_000, nonce: () => new U
 const LogID = "5".repeat(64);
 
 function opened({ headers, body }: Asked): SignedCall {
-  const call = openSignedCall(crypto, () => token, headers["trustix-signed-call"] as string);
+  const call = openSignedCall(crypto, new Map([[token.name, token]]), headers["trustix-signed-call"] as string);
   expect(toHex(call.bodyDigest)).toBe(toHex(crypto.sha256(body)));
   return call;
 }

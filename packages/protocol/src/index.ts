@@ -64,6 +64,7 @@ export {
   verifyTokenHeader,
   type PrivateToken,
   type PublicToken,
+  type TokenLookup,
 } from "./tokens.ts";
 export {
   CALL_WINDOW_MS,

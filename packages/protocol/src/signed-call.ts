@@ -18,7 +18,7 @@
 import { fromBase64, toBase64, utf8, utf8Text, type Crypto } from "@trustix/crypto";
 import { bytesOf } from "./bounds.ts";
 import { ProtocolError, shown } from "./errors.ts";
-import { parseName, type PrivateToken, type PublicToken } from "./tokens.ts";
+import { parseName, type PrivateToken, type TokenLookup } from "./tokens.ts";
 
 export const SIGNED_CALL_HEADER = "Trustix-Signed-Call";
 
@@ -58,16 +58,12 @@ export function signCall(crypto: Crypto, token: PrivateToken, call: Omit<SignedC
 }
 
 /**
- * What a header says, signed by a token that `find` knows. Throws `malformed` for a header that is none, `unknown` for a
- * name that `find` does not know, `mismatch` for a signature that is not that token's.
+ * What a header says, signed by one of `tokens`. Throws `malformed` for a header that is none, `unknown` for a name not
+ * in `tokens`, `mismatch` for a signature that is not that token's.
  */
-export function openSignedCall(
-  crypto: Crypto,
-  find: (name: string) => PublicToken | undefined,
-  header: string,
-): SignedCall {
+export function openSignedCall(crypto: Crypto, tokens: TokenLookup, header: string): SignedCall {
   const { call, text, signature } = parse(header);
-  const token = find(call.name);
+  const token = tokens.get(call.name);
   if (token === undefined) throw new ProtocolError("unknown", `token ${shown(call.name)} is not known to this node`);
   if (!crypto.ed25519Verify(token.publicKey, signedBytes(text), signature)) {
     throw new ProtocolError("mismatch", `token ${shown(call.name)}: the call is not signed by its key`);

@@ -26,6 +26,9 @@ export interface PublicToken {
   readonly publicKey: Uint8Array;
 }
 
+/** Tokens by name; a `Map` is one. */
+export type TokenLookup = Pick<ReadonlyMap<string, PublicToken>, "get">;
+
 /** Throws `malformed` or `mismatch`; never shows the key. */
 export function parsePrivateToken(crypto: Crypto, text: string): PrivateToken {
   const { name, key } = split(text);
@@ -74,7 +77,7 @@ export function tokenHeader(crypto: Crypto, token: PrivateToken, procedure: stri
  */
 export function verifyTokenHeader(
   crypto: Crypto,
-  tokens: ReadonlyMap<string, PublicToken>,
+  tokens: TokenLookup,
   header: string,
   procedure: string,
 ): string {

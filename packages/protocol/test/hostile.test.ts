@@ -166,7 +166,7 @@ describeParsers(join(import.meta.dirname, "corpus"), {
     isRefusal,
   }),
   "signed-call": parser({
-    read: (bytes) => openSignedCall(crypto, (name) => (name === token.name ? token : undefined), text(bytes)),
+    read: (bytes) => openSignedCall(crypto, new Map([[token.name, token]]), text(bytes)),
     print: (call) => utf8(signCall(crypto, token, call)),
     good: callToSign.map((call) => utf8(signCall(crypto, token, call))),
     isRefusal,

@@ -16,10 +16,7 @@ import { callToSign, keyPair, tokenName } from "./arbitraries.ts";
 import { signedCalls } from "./vectors.ts";
 
 const crypto = nodeCrypto();
-const knowing =
-  (...tokens: readonly PublicToken[]) =>
-  (name: string) =>
-    tokens.find((token) => token.name === name);
+const knowing = (token: PublicToken) => new Map([[token.name, token]]);
 
 describe("the vectors", () => {
   test.each(signedCalls.cases)("$description: made and opened", (v) => {
