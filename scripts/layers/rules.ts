@@ -30,7 +30,7 @@ const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<
       "@trustix/node",
       {
         builders: ["daemon.ts", "recover-log.ts", "index.ts"],
-        edges: { publisher: ["logs"], fsck: ["logs", "publisher"] },
+        edges: { publisher: ["logs"], access: ["logs"], fsck: ["logs", "publisher"] },
       },
     ],
   ]);

@@ -8,13 +8,25 @@
  *   mirror/      copies followed logs in full                            implements Mirror
  *   claims/      what each voter is known to claim                       used by mirror/ and decide/
  *   decide/      gathers votes, runs deciders                            implements Decide
- *   server/      listeners, RPC routes, limits, tokens                   uses all of the above
+ *   access/      known tokens, signed calls that were made               implements Tokens, SignedCalls
+ *   server/      listeners, RPC routes, limits, who may call             uses all of the above
  *   config/      one schema                                              used by daemon.ts only
  *   fsck/        recomputes everything from the stored entries           uses logs/
  */
 import type { Evidence, LogAtRemote } from "@trustix/client";
 import type { MapProof } from "@trustix/merkle";
-import type { Hash, LogHead, LogId, LogInfo, LogLeaf, MapEntry, Vote } from "@trustix/protocol";
+import type {
+  Hash,
+  LogHead,
+  LogId,
+  LogInfo,
+  LogLeaf,
+  MapEntry,
+  PublicToken,
+  SignedCall,
+  TokenLookup,
+  Vote,
+} from "@trustix/protocol";
 
 /** What anybody may read of one log. All reads answer under durable, published heads only. */
 export interface LogReader {
@@ -207,6 +219,41 @@ export interface DecideReport {
 export interface Decide {
   /** Throws `not_found` for an unknown protocol, `failed_precondition`-like `bad_config` for one without deciders. */
   decide(protocol: string, key: Uint8Array, signal: AbortSignal): Promise<DecideReport>;
+}
+
+/** What the holder of a token may do: `owner` manages tokens, `writer` submits and flushes, `peer` is told of heads. */
+export type Role = "owner" | "writer" | "peer";
+
+export interface KnownToken extends PublicToken {
+  readonly roles: ReadonlySet<Role>;
+}
+
+/** A token as `trustix token list` shows it. */
+export interface ListedToken extends KnownToken {
+  readonly from: TokenOrigin;
+  /** Refused although the configuration has it. */
+  readonly revoked: boolean;
+}
+
+/** The node's own, of the configuration, or added while it ran. */
+export type TokenOrigin = "own" | "configuration" | "added";
+
+/** Whose calls are believed. Asked at every call, so that a change counts at once. */
+export interface Tokens extends TokenLookup {
+  get(name: string): KnownToken | undefined;
+  list(): readonly ListedToken[];
+  /** Resolves once it is known durably. Throws `invalid_argument` if another key has the name. */
+  add(token: PublicToken): Promise<void>;
+  /** Its holder is refused from now on, after restarts too. Throws `not_found`; `invalid_argument` for the node's own. */
+  revoke(name: string): Promise<void>;
+}
+
+/** Which signed calls were made: each is good once, and only while its time is near this node's. */
+export interface SignedCalls {
+  /** Throws `unauthenticated`, with both times. */
+  checkTime(call: SignedCall): void;
+  /** Resolves once it is durable that the call was made. Throws `unauthenticated`, `busy`, `storage`. */
+  take(call: SignedCall): Promise<void>;
 }
 
 /** Time, as an argument. */

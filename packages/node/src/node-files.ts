@@ -1,6 +1,6 @@
-/** The real files, and names that start at a folder. */
-import { open, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+/** The real files, names that start at a folder, and files that are replaced as a whole. */
+import { mkdir, open, rename, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 
 /** How small files are read: bounded. `nodeFiles` in programs. */
 export interface Files {
@@ -44,3 +44,36 @@ export const nodeFiles: Files = {
     }
   },
 };
+
+/**
+ * Puts a file in the place of another, or of none: written beside (mode 0600), synced, renamed, the folder synced. Whoever
+ * reads sees the one or the other, and what it resolves for survives power loss. One call at a time for a path. Makes the
+ * folder (mode 0700). Rejects with an error of Node's.
+ */
+export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
+  await writeBeside(`${path}.new`, content);
+  await rename(`${path}.new`, path);
+  const folder = await open(dirname(path), "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function writeBeside(path: string, content: Uint8Array | string): Promise<void> {
+  let file;
+  try {
+    file = await open(path, "w", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    file = await open(path, "w", 0o600);
+  }
+  try {
+    await file.writeFile(content);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}

@@ -75,12 +75,7 @@ export function tokenHeader(crypto: Crypto, token: PrivateToken, procedure: stri
  * The name of the token that signed this call. `header` has one character per byte. Throws `malformed` for a header that is
  * none, `unknown` for a name not in `tokens`, `mismatch` for a bad signature: all three are an unauthenticated call.
  */
-export function verifyTokenHeader(
-  crypto: Crypto,
-  tokens: TokenLookup,
-  header: string,
-  procedure: string,
-): string {
+export function verifyTokenHeader(crypto: Crypto, tokens: TokenLookup, header: string, procedure: string): string {
   const { name, signature } = parseHeader(header);
   const token = tokens.get(name);
   if (token === undefined) throw new ProtocolError("unknown", `token ${shown(name)} is not known to this node`);

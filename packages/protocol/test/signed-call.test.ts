@@ -35,9 +35,7 @@ describe("the vectors", () => {
     const signed = fromHex(v.signed);
     const signature = Buffer.from(v.header.split(" ").at(-1)!, "base64");
     expect(crypto.ed25519Verify(keys.publicKey, signed, signature)).toBe(true);
-    expect(Buffer.from(signed).toString()).toBe(
-      `trustix-signed-call\n${v.header.slice(0, v.header.lastIndexOf(" "))}`,
-    );
+    expect(Buffer.from(signed).toString()).toBe(`trustix-signed-call\n${v.header.slice(0, v.header.lastIndexOf(" "))}`);
   });
 
   test.each(signedCalls.refused)("$description is refused as $code", ({ header, code }) => {

@@ -108,6 +108,7 @@ export function resolveLimits(limits: ConfigFile["limits"]): Limits {
     waitingItems: limits["waiting-items"],
     entries: limits.entries,
     values: limits.values,
+    signedCalls: limits["signed-calls"],
     calls: limits.calls,
     connections: limits.connections,
     streams: limits.streams,

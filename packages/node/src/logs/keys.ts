@@ -12,6 +12,7 @@ const LOGS_SPACE = 0x01;
 const LOG_SPACE = 0x10;
 const VALUE_SPACE = 0x20;
 const FOLLOWED_SPACE = 0x30;
+const CALLS_SPACE = 0x40;
 const CLAIM_SPACE = 0x50;
 
 /** Bytes of a store path's hash part. */
@@ -163,6 +164,27 @@ export function followedRecords(): KeyRange {
   return rangeOf(Uint8Array.of(FOLLOWED_SPACE));
 }
 
+/** Every record of signed calls. */
+export function callRecords(): KeyRange {
+  return rangeOf(Uint8Array.of(CALLS_SPACE));
+}
+
+/** The calls that were made, in the order of their times. */
+export function madeCalls(): KeyRange {
+  return rangeOf(Uint8Array.of(CALLS_SPACE, 0x6e));
+}
+
+/** Bytes of what tells a made call from others of its time. */
+export const CALL_ID_BYTES = 16;
+
+/** `id`: 16 bytes. */
+export function madeCallKey(time: number, id: Uint8Array): Uint8Array {
+  return joined(bundleKey(madeCalls().from, time), id);
+}
+
+/** The latest time of a call that was forgotten. */
+export const FORGOTTEN_CALLS_KEY = Uint8Array.of(CALLS_SPACE, 0x66);
+
 /** Where nothing should be, in a store whose logs have these serials. */
 export function emptyRanges(serials: readonly number[]): KeyRange[] {
   const used: KeyRange[] = [
@@ -171,6 +193,7 @@ export function emptyRanges(serials: readonly number[]): KeyRange[] {
     ...serials.toSorted((a, b) => a - b).map(logSpace),
     rangeOf(Uint8Array.of(VALUE_SPACE)),
     followedRecords(),
+    callRecords(),
     claimsFrom(),
   ];
   const ranges: KeyRange[] = [];

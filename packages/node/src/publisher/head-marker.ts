@@ -6,11 +6,10 @@
  * head's batch is durable and before the head is served: it may be older than the store, never newer, unless the
  * store went back.
  */
-import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { fromHex, toHex, utf8, utf8Text } from "@trustix/crypto";
 import type { LogHead, LogId } from "@trustix/protocol";
-import { nodeFiles } from "../node-files.ts";
+import { nodeFiles, replaceFile } from "../node-files.ts";
 import { NodeError } from "../errors.ts";
 
 export interface HeadMarker {
@@ -42,42 +41,18 @@ export function fileHeadMarker(folder: string, logId: LogId): HeadMarker {
     },
     write(head) {
       // One after the other: they share the file beside.
-      const written = last.then(() => replaceFile(folder, place, markerBytes(logId, head)));
+      const written = last.then(() => keep(place, markerBytes(logId, head)));
       last = written.catch(() => {});
       return written;
     },
   };
 }
 
-async function replaceFile(folder: string, place: string, content: Uint8Array): Promise<void> {
+async function keep(place: string, content: Uint8Array): Promise<void> {
   try {
-    await writeBeside(folder, `${place}.new`, content);
-    await rename(`${place}.new`, place);
-    const directory = await open(folder, "r");
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+    await replaceFile(place, content);
   } catch (cause) {
     throw new NodeError("storage", `head marker ${place}: ${(cause as Error).message}`, { cause });
-  }
-}
-
-async function writeBeside(folder: string, next: string, content: Uint8Array): Promise<void> {
-  let file;
-  try {
-    file = await open(next, "w", 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    file = await open(next, "w", 0o600);
-  }
-  try {
-    await file.writeFile(content);
-    await file.datasync();
-  } finally {
-    await file.close();
   }
 }
 

@@ -8,7 +8,7 @@ import { checkUnclaimed } from "../../src/fsck/check-values.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { fsckStore } from "../../src/fsck/fsck-store.ts";
 import { Findings, type Problem } from "../../src/fsck/report.ts";
-import { LogKeys, logRecordKey, NODE_KEY, valueKey } from "../../src/logs/keys.ts";
+import { FORGOTTEN_CALLS_KEY, LogKeys, logRecordKey, madeCallKey, NODE_KEY, valueKey } from "../../src/logs/keys.ts";
 import { RememberedLogs } from "../../src/subscriber/remembered-logs.ts";
 import { crypto, items, logInfo, openTestLog, seed } from "../publisher/test-log.ts";
 
@@ -50,6 +50,10 @@ async function problems(followed = [info]): Promise<Problem["message"][]> {
 }
 
 test("a sound store has no problems", async () => {
+  await store.write([
+    [madeCallKey(1_700_000_000_000, new Uint8Array(16)), new Uint8Array(0)],
+    [FORGOTTEN_CALLS_KEY, new Uint8Array(6)],
+  ]);
   expect(await fsckStore(store, { crypto, logs: [info, other], followed: [info] })).toEqual({
     values: 300,
     followed: 2,
@@ -79,6 +83,18 @@ test.each([
     key: concatBytes(heldKey.slice(0, -1), Uint8Array.of(0x65), crypto.sha256(new Uint8Array(0))),
     wanted: /^unreadable: evidence .* against log/,
   },
+  {
+    what: "a signed call that holds something",
+    key: madeCallKey(1, new Uint8Array(16)),
+    wanted: /^wrong: signed call/,
+  },
+  {
+    what: "a signed call's key that is too long",
+    key: madeCallKey(1, new Uint8Array(17)),
+    wanted: /^surplus: a record of unknown kind beside signed calls/,
+  },
+  { what: "a time of forgotten calls cut short", key: FORGOTTEN_CALLS_KEY, wanted: /^unreadable: the time of/ },
+  { what: "a record of unknown kind of signed calls", key: Uint8Array.of(0x40, 1), wanted: /^surplus: .*signed calls/ },
 ])("$what is found", async ({ key, wanted }) => {
   await store.write([[key, Uint8Array.of(9, 1, 1)]]);
   expect(await problems()).toEqual([expect.stringMatching(wanted)]);
