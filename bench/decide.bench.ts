@@ -76,7 +76,8 @@ async function serve(): Promise<void> {
       mirror: NO_MIRROR,
       decide: { decide: unused },
       generation: () => "bench",
-      tokens: new Map(),
+      tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },
+      signedCalls: { checkTime: unused, take: unused },
     };
     const address = { kind: "tcp", host: "127.0.0.1", port: 0 } as const;
     const server = await startServer(parts, [defaultOptions(address)], pino({ level: "silent" }));

@@ -6,9 +6,11 @@
 import { join } from "node:path";
 import { type Crypto, toHex } from "@trustix/crypto";
 import { createSandbox } from "@trustix/decider";
-import type { LogId, PublicToken } from "@trustix/protocol";
+import type { LogId } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import type { Logger } from "pino";
+import { type Grant, openKnownTokens } from "./access/known-tokens.ts";
+import { openMadeCalls } from "./access/made-calls.ts";
 import { listenerOf, type Config } from "./config/index.ts";
 import { createDecide } from "./decide/index.ts";
 import { NodeError } from "./errors.ts";
@@ -55,6 +57,11 @@ export interface Daemon {
   readonly urls: readonly string[];
   /** The writers of its own logs, for work within this process. */
   readonly publishers: ReadonlyMap<LogId, Publisher>;
+  /**
+   * Reads anew whose calls are believed: the tokens of `config`, the node's own, and the list of the state folder. Throws
+   * `bad_config` and changes nothing.
+   */
+  reloadTokens(config: Config): Promise<void>;
   /** Answers what is under way and ends within 4.5 seconds; a backlog waits in the queue for the next start. */
   close(): Promise<void>;
 }
@@ -83,9 +90,12 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const { config, crypto, clock, log } = options;
   for (const warning of config.warnings) log.warn({ config: config.path }, warning);
   const listeners = chooseListeners(options);
-  const tokens = await writeTokens(options);
+  const tokens = await openKnownTokens(join(options.state, "tokens"), await grantsOf(options, config));
+  for (const conflict of tokens.conflicts()) log.warn(conflict);
   const store = await openStore(config.storage, options.state);
   closers.push(() => store.close());
+  const signedCalls = await openMadeCalls({ store, crypto, clock, limit: config.limits.signedCalls });
+  closers.push(() => signedCalls.settled());
   const remotes = config.remotes.map((url) => remoteAt(url, config));
   closers.push(async () => void (await Promise.all(remotes.map((remote) => remote.close()))));
   const intervalMs = options.pollIntervalMs ?? config.pollIntervalMs;
@@ -142,14 +152,22 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const start = toHex(options.randomSeed().subarray(0, 8));
   const generation = (): string => `${start} ${follower.revision()} ${mirror.revision()}`;
   const { version } = options;
-  const parts = { crypto, clock, limits, version, published, values, follower, mirror, decide, generation, tokens };
+  const who = { tokens, signedCalls };
+  const parts = { crypto, clock, limits, version, published, values, follower, mirror, decide, generation, ...who };
   const server = await startServer(parts, listeners, log);
   closers.push(() => server.close());
   mirror.start();
   const publishers = new Map([...published].map(([id, { publisher }]) => [id, publisher]));
   // A backlog would hold up the end, and callers of Flush the server: what waits is on disk.
   closers.push(async () => publishers.forEach((publisher) => publisher.endFlushing()));
-  return { urls: server.urls, publishers };
+  return {
+    urls: server.urls,
+    publishers,
+    async reloadTokens(next) {
+      await tokens.reload(await grantsOf(options, next));
+      for (const conflict of tokens.conflicts()) log.warn(conflict);
+    },
+  };
 }
 
 /** What was asked for and what systemd hands over; the default only if there is neither. */
@@ -159,16 +177,18 @@ function chooseListeners({ config, listen, defaultListen, env, pid }: DaemonOpti
   return chosen.length > 0 ? chosen : [listenerOf(defaultListen)];
 }
 
-/** The configured tokens and the one of the node's own user. */
-async function writeTokens({ config, crypto, env, state, randomSeed }: DaemonOptions) {
+/** The configuration's tokens and the one of the node's own user, which is read anew. */
+async function grantsOf({ crypto, env, state, randomSeed }: DaemonOptions, config: Config): Promise<Grant[]> {
   const named = env["TRUSTIX_TOKEN"];
   const own = named
     ? await readToken(crypto, named)
     : await readOrMakeToken(crypto, join(state, "trustix.token"), randomSeed);
-  const tokens = new Map<string, PublicToken>([[own.name, own]]);
-  // A token of the configuration wins over the node's own of the same name: it was put there on purpose.
-  for (const [name, token] of config.writeTokens) tokens.set(name, token);
-  return tokens;
+  return [
+    // A token of the configuration wins over the node's own of the same name: it was put there on purpose.
+    ...[...config.writeTokens.values()].map((token): Grant => ({ token, role: "writer", from: "configuration" })),
+    { token: own, role: "owner", from: "own" },
+    { token: own, role: "writer", from: "own" },
+  ];
 }
 
 async function openLogs(

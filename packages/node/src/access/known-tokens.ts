@@ -153,5 +153,5 @@ function same(a: PublicToken, b: PublicToken): boolean {
 }
 
 function quoted(name: string): string {
-  return JSON.stringify(name);
+  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 }

@@ -33,7 +33,7 @@ interface Arrival {
 }
 
 /** Throws `corrupt`, and what the store throws. */
-export async function openMadeCalls(options: MadeCallsOptions): Promise<SignedCalls> {
+export async function openMadeCalls(options: MadeCallsOptions): Promise<MadeCalls> {
   const { made, forgotten } = await storedCalls(options.store);
   return new MadeCalls(options, made, forgotten);
 }
@@ -117,6 +117,11 @@ class MadeCalls implements SignedCalls {
       this.#arrivals.push({ key: madeCallKey(call.time, id), resolve, reject });
       this.#committing ??= this.#commitAll();
     });
+  }
+
+  /** Resolves when nothing that came is unanswered: the store may be closed. */
+  async settled(): Promise<void> {
+    await this.#committing;
   }
 
   /** Those whose time is out of the window. Stored they stay until the next batch: no harm, they are refused by time. */

@@ -16,6 +16,8 @@ export function listenerOf(url: string, options: ListenerOptions = {}): Listener
     address,
     private: options.private ?? local,
     metrics: options.metrics ?? local,
+    names: (options.names ?? []).map(parseNodeName),
+    allowUnsignedReads: options.allowUnsignedReads ?? false,
     allowReplayableTokens: options.allowReplayableTokens ?? false,
   };
 }
@@ -23,6 +25,8 @@ export function listenerOf(url: string, options: ListenerOptions = {}): Listener
 export interface ListenerOptions {
   readonly private?: boolean | undefined;
   readonly metrics?: boolean | undefined;
+  readonly names?: readonly string[] | undefined;
+  readonly allowUnsignedReads?: boolean | undefined;
   readonly allowReplayableTokens?: boolean | undefined;
 }
 
@@ -38,6 +42,15 @@ export function parseListenAddress(text: string): ListenerAddress {
   bare(url, text, wanted);
   // The URL parser drops the default port.
   return { kind: "tcp", host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? 80 : Number(url.port) };
+}
+
+/** A name that callers give the node: `host`, with any port, or `host:port`; as URLs spell hosts. Throws `AddressError`. */
+export function parseNodeName(text: string): string {
+  const [, host, port] = /^(\[[0-9A-Fa-f:.]+\]|[^:[\]]+)(?::([0-9]{1,5}))?$/.exec(text.trim()) ?? [];
+  const url = host === undefined ? null : URL.parse(`http://${host}`);
+  const plain = url !== null && url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "";
+  if (!plain) throw new AddressError(`${shownValue(text)} came, host or host:port wanted`);
+  return port === undefined ? url.hostname : `${url.hostname}:${Number(port)}`;
 }
 
 /** Checks a node's URL and returns it without a slash at the end. Throws `AddressError`. */

@@ -79,5 +79,8 @@ export interface ListenerConfig {
   readonly address: ListenerAddress;
   readonly private: boolean;
   readonly metrics: boolean;
+  /** `host` or `host:port`. */
+  readonly names: readonly string[];
+  readonly allowUnsignedReads: boolean;
   readonly allowReplayableTokens: boolean;
 }

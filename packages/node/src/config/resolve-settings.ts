@@ -48,6 +48,8 @@ export function resolveListeners(file: ConfigFile, findings: Findings): Config["
       listenerOf(entry.address, {
         private: entry.private,
         metrics: entry.metrics,
+        names: entry.names,
+        allowUnsignedReads: entry["allow-unsigned-reads"],
         allowReplayableTokens: entry["allow-replayable-tokens"],
       }),
     );
@@ -55,10 +57,11 @@ export function resolveListeners(file: ConfigFile, findings: Findings): Config["
     const id = JSON.stringify(listener.address);
     if (seen.has(id)) findings.problem([...path, "address"], `${entry.address} is listened on twice`);
     seen.add(id);
-    if (listener.allowReplayableTokens && !listener.private) {
+    for (const key of ["allow-unsigned-reads", "allow-replayable-tokens"] as const) {
+      if (!entry[key] || listener.private) continue;
       findings.problem(
-        [...path, "allow-replayable-tokens"],
-        "true came, but Submit and Flush are private services, which this listener does not serve",
+        [...path, key],
+        "true came, but it is about private services, which this listener does not serve",
         "set private = true as well, or leave both out",
       );
     }

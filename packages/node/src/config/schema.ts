@@ -309,16 +309,26 @@ const listener = z.strictObject({
   private: about(z.boolean().optional(), {
     wanted: "true or false",
     description:
-      "Whether the private services (decide, submit, flush, status) answer here. Default: on unix sockets only.",
-    danger: "On TCP: anybody who can connect sees what this node follows.",
+      "Whether the private services (decide, submit, flush, status) answer here. Default: on unix sockets only. " +
+      "On TCP they want signed calls, as `trustix` makes them, of a token in `write_tokens`.",
   }),
   metrics: about(z.boolean().optional(), {
     wanted: "true or false",
     description: "Whether /metrics answers here. Default: on unix sockets only.",
   }),
+  names: texts(
+    '"host" or "host:port"',
+    "What callers call this node by, beside the addresses it is reached at: a call signed for another node is refused.",
+    { danger: "A name that another node has too lets that node pass on to this one what was signed for it." },
+  ),
+  "allow-unsigned-reads": yesNo(
+    false,
+    "Whether private reads over TCP need no signed call.",
+    "Anybody who can connect sees what this node follows.",
+  ),
   "allow-replayable-tokens": yesNo(
     false,
-    "Whether Submit and Flush over TCP take the existing protocol's write token.",
+    "Whether private calls over TCP take the existing protocol's write token.",
     "That token can be replayed by whoever sees one call: only behind TLS or on a network of your own.",
   ),
 });

@@ -14,7 +14,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { ProtocolError } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { Call, Gate, Permissions } from "./gate.ts";
+import type { Credentials, Permissions } from "./authenticate.ts";
+import type { Call, Gate } from "./gate.ts";
 import type { ServerLimits } from "./parts.ts";
 import { discardBody, gunzipBody, readBody, type AnyRequest } from "./read-body.ts";
 import type { Route } from "./route.ts";
@@ -50,7 +51,7 @@ export function serveConnectUnary(
 ): void {
   let call: Call;
   try {
-    call = gate.enter(route, permissions, one(request.headers["trustix-token"]), timeoutOf(request));
+    call = gate.enter(route, permissions, credentialsOf(request), timeoutOf(request));
   } catch (error) {
     discardBody(request, limits.messageBytes);
     sendError(response, toRpcError(error));
@@ -68,6 +69,7 @@ export function serveConnectUnary(
   const work = async () => {
     const hold = (bytes: number) => gate.hold(call, bytes);
     const body = await messageBytes(request, limits, hold);
+    if (call.signed !== undefined) await gate.admit(call.signed, call, body);
     const output = await gate.run(call, parseMessage(route, format, body));
     const answer = serializeMessage(route, format, output, limits.answerBytes);
     hold(answer.length);
@@ -91,6 +93,12 @@ export function serveConnectUnary(
       gate.fault(error, "answer failed");
       response.destroy();
     });
+}
+
+function credentialsOf(request: AnyRequest): Credentials {
+  const { headers } = request;
+  const header = one(headers["trustix-signed-call"]);
+  return { token: one(headers["trustix-token"]), signed: header === undefined ? undefined : { header, request } };
 }
 
 function messageBytes(request: AnyRequest, limits: ServerLimits, hold: (bytes: number) => void): Promise<Uint8Array> {

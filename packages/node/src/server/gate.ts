@@ -4,18 +4,22 @@
  */
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
-import { checkRequired, ProtocolError, TOKEN_HEADER, verifyTokenHeader } from "@trustix/protocol";
+import { checkRequired, type SignedCall } from "@trustix/protocol";
 import type { Logger } from "pino";
+import type { KnownToken } from "../model.ts";
+import {
+  authenticate,
+  authorize,
+  checkBody,
+  checkStillKnown,
+  type Credentials,
+  type Permissions,
+  type Shown,
+} from "./authenticate.ts";
 import { ServerMetrics } from "./metrics.ts";
 import type { ServerParts } from "./parts.ts";
 import type { CallContext, Route } from "./route.ts";
 import { codeName, rpcError, toRpcError } from "./rpc-error.ts";
-
-/** What a listener allows, see `ListenerOptions`. */
-export interface Permissions {
-  /** Whether a write token is believed here. */
-  readonly writes: boolean;
-}
 
 /** How late a deadline may be noticed. */
 const WATCH_MS = 20;
@@ -42,28 +46,43 @@ export class Gate {
   }
 
   /**
-   * Lets a call in. `token` is the token header as it came, one character per byte; `timeoutMs` what the caller allows.
-   * Throws `unavailable` when there are too many, `unauthenticated` or `permission_denied` before any of the body is read.
+   * Lets a call in. `timeoutMs` is what the caller allows. Throws `unavailable` when there are too many, `unauthenticated` or `permission_denied` before any of the body is read.
    */
-  enter(route: Route, permissions: Permissions, token: string | undefined, timeoutMs: number | undefined): Call {
+  enter(route: Route, permissions: Permissions, credentials: Credentials, timeoutMs: number | undefined): Call {
     const { limits, clock } = this.#parts;
     if (this.#open.size >= limits.calls) {
       throw this.refused(route, rpcError("busy", `${limits.calls} calls are being answered: try again in a moment`));
     }
+    let shown: Shown | undefined;
     try {
-      this.#authenticate(route, permissions, token);
+      shown = authenticate(this.#parts, route, permissions, credentials);
+      authorize(route, permissions, shown);
     } catch (error) {
       throw this.refused(route, toRpcError(error));
     }
-    const call = new Call(route, clock.now(), Math.min(timeoutMs ?? limits.callMs, limits.callMs));
+    const call = new Call(route, shown, clock.now(), Math.min(timeoutMs ?? limits.callMs, limits.callMs));
     this.#open.add(call);
     this.#watch();
     return call;
   }
 
+  /**
+   * Compares a signed call with its body, as it is after any decompression, and notes the call if more than a read may
+   * come of it. To be called before `run` for a call with `signed`. Rejects with `unauthenticated`, `busy`, `storage`.
+   *
+   * Reads are not noted: who could capture one saw its answer, which goes the same way, and a durable note would cost
+   * each of them a disk sync.
+   */
+  async admit(signed: SignedCall, call: Call, body: Uint8Array): Promise<void> {
+    checkBody(this.#parts, signed, body);
+    const { access } = call.route;
+    if (access !== "public" && access !== "private") await this.#parts.signedCalls.take(signed);
+  }
+
   /** The answer to a whole request. Rejects with what was thrown: `toRpcError` makes it what the caller gets. */
   run(call: Call, request: Message): Promise<Message> {
     call.bodyThere = true;
+    if (call.caller !== undefined) checkStillKnown(this.#parts, call.caller);
     checkRequired(call.route.method.input, request);
     return call.route.handle(request, call);
   }
@@ -128,36 +147,14 @@ export class Gate {
   abortAll(): void {
     for (const call of this.#open) call.fail(rpcError("unavailable", "this node is shutting down"));
   }
-
-  #authenticate(route: Route, permissions: Permissions, token: string | undefined): void {
-    if (token !== undefined) this.#checkToken(route, token);
-    if (!route.write) return;
-    if (!permissions.writes) {
-      throw rpcError(
-        "permission_denied",
-        "write tokens can be replayed by whoever sees a call, so this listener takes none\n" +
-          "hint: use the unix socket, or set allow-replayable-tokens = true for this listener",
-      );
-    }
-    if (token === undefined) {
-      throw rpcError("unauthenticated", `a write needs a token in the header ${TOKEN_HEADER}\nhint: set TRUSTIX_TOKEN`);
-    }
-  }
-
-  /** A bad token is refused on reads too: somebody means to be known and is not. */
-  #checkToken(route: Route, token: string): void {
-    try {
-      verifyTokenHeader(this.#parts.crypto, this.#parts.tokens, token, route.path);
-    } catch (error) {
-      if (error instanceof ProtocolError) throw rpcError("unauthenticated", error.message);
-      throw error;
-    }
-  }
 }
 
 /** One call under way. */
 export class Call implements CallContext {
   readonly route: Route;
+  readonly caller: KnownToken | undefined;
+  /** What the caller signed; its body is yet to be compared. */
+  readonly signed: SignedCall | undefined;
   readonly startedAt: number;
   readonly maxMs: number;
   /** Bytes, see `Gate.hold`. */
@@ -169,8 +166,10 @@ export class Call implements CallContext {
   #controller: AbortController | undefined;
   #reject: ((error: ConnectError) => void) | undefined;
 
-  constructor(route: Route, startedAt: number, maxMs: number) {
+  constructor(route: Route, shown: Shown | undefined, startedAt: number, maxMs: number) {
     this.route = route;
+    this.caller = shown?.by;
+    this.signed = shown?.call;
     this.startedAt = startedAt;
     this.maxMs = maxMs;
   }

@@ -18,6 +18,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { SIGNED_CALL_HEADER, TOKEN_HEADER } from "@trustix/protocol";
 import type { AnyResponse, ConnectUnary } from "./connect-unary.ts";
 import type { Call } from "./gate.ts";
 import type { AnyRequest } from "./read-body.ts";
@@ -48,9 +49,11 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
     writeMaxBytes: limits.answerBytes,
     jsonOptions: { ignoreUnknownFields: true },
     requestGate: (context) => {
-      const token = context.requestHeader.get("trustix-token") ?? undefined;
       const exchange = context.values.get(EXCHANGE);
-      const call = gate.enter(byMethod.get(context.method)!, permissions, token, context.timeoutMs());
+      const route = byMethod.get(context.method)!;
+      if (context.requestHeader.has(SIGNED_CALL_HEADER)) throw gate.refused(route, notSigned());
+      const token = context.requestHeader.get(TOKEN_HEADER) ?? undefined;
+      const call = gate.enter(route, permissions, { token, signed: undefined }, context.timeoutMs());
       // The library waits for the body whatever we say, so there is nothing to do but to cut it off.
       call.onFail = () => {
         if (!call.bodyThere) exchange.cut();
@@ -90,6 +93,15 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
       response.end();
     });
   };
+}
+
+/**
+ * A gRPC library writes and may compress the message after the last point at which its user can see the headers, so nobody
+ * could sign what is sent; and ours reads it before we could compare.
+ */
+function notSigned(): ConnectError {
+  const why = "signed calls are taken over the Connect protocol only: gRPC shows nobody the bytes to be signed";
+  return rpcError("unauthenticated", `${why}\nhint: post to the same path with Content-Type application/proto`);
 }
 
 async function answer(

@@ -11,7 +11,8 @@ import type { ServerParts } from "./parts.ts";
 import { privateRoutes } from "./private-services.ts";
 import { publicRoutes } from "./public-services.ts";
 import { discardBody, type AnyRequest } from "./read-body.ts";
-import type { Route } from "./route.ts";
+import type { Access, Route } from "./route.ts";
+import { tokenRoutes } from "./token-services.ts";
 
 export type HttpHandler = (request: AnyRequest, response: AnyResponse) => void;
 
@@ -28,12 +29,11 @@ const ACCEPTED = [
 
 export function httpHandler(parts: ServerParts, gate: Gate, options: ListenerOptions): HttpHandler {
   const { limits } = parts;
-  const everything = [...publicRoutes(parts), ...privateRoutes(parts)];
-  const routes = everything.filter((route) => route.access === "public" || options.private);
+  const everything = [...publicRoutes(parts), ...privateRoutes(parts), ...tokenRoutes(parts)];
+  const routes = everything.filter((route) => isServed(route.access, options));
   const byPath = new Map(routes.map((route) => [route.path, route]));
-  const elsewhere = new Set(everything.map((route) => route.path));
-  const writes = isLocal(options.address) || options.allowReplayableTokens;
-  const connect = { gate, limits, permissions: { writes } };
+  const elsewhere = new Map(everything.map((route) => [route.path, route.access]));
+  const connect = { gate, limits, permissions: { ...options, local: isLocal(options.address) } };
   const grpc = grpcHandler(connect, routes);
 
   const serveCall = (route: Route, request: AnyRequest, response: AnyResponse) => {
@@ -81,11 +81,19 @@ export function httpHandler(parts: ServerParts, gate: Gate, options: ListenerOpt
       if (path === "/healthz") return page(response, 200, "application/json", JSON.stringify(health(parts)));
       return void metricsPage(gate, response);
     }
-    const message = elsewhere.has(path)
-      ? `${path} is private and not served on this listener\nhint: use the unix socket, or set private = true for this listener`
-      : `nothing is served at ${JSON.stringify(path.slice(0, 200))}`;
-    return refuse(request, response, 404, message);
+    return refuse(request, response, 404, whyNothing(path, elsewhere.get(path)));
   };
+}
+
+function isServed(access: Access, { address, private: isPrivate }: ListenerOptions): boolean {
+  if (access === "public" || access === "peer") return true;
+  return isPrivate && (access !== "owner" || isLocal(address));
+}
+
+function whyNothing(path: string, access: Access | undefined): string {
+  if (access === undefined) return `nothing is served at ${JSON.stringify(path.slice(0, 200))}`;
+  const orElse = access === "owner" ? "" : ", or set private = true for this listener";
+  return `${path} is private and not served on this listener\nhint: use the unix socket${orElse}`;
 }
 
 /** Whether all is well; not why: this is public. */

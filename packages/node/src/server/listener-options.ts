@@ -10,6 +10,10 @@ export interface ListenerOptions {
   /** Serve the private services (decide, submit, flush, status). */
   readonly private: boolean;
   readonly metrics: boolean;
+  /** What callers call this node by, beside its addresses: `host` (with any port) or `host:port`. */
+  readonly names: readonly string[];
+  /** Private reads need no signed call. On a unix socket they never do. */
+  readonly allowUnsignedReads: boolean;
   /** Take write tokens over TCP, where whoever sees one call can replay it. A unix socket always takes them. */
   readonly allowReplayableTokens: boolean;
 }
@@ -22,5 +26,6 @@ export function isLocal(address: ListenAddress): boolean {
 /** What is served by default at an address: everything on a unix socket, public services on TCP. */
 export function defaultOptions(address: ListenAddress): ListenerOptions {
   const local = isLocal(address);
-  return { address, private: local, metrics: local, allowReplayableTokens: false };
+  const strict = { names: [], allowUnsignedReads: false, allowReplayableTokens: false };
+  return { address, private: local, metrics: local, ...strict };
 }

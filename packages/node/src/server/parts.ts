@@ -1,7 +1,7 @@
 /** What the server serves: the parts of the daemon, as the seams of the node name them. */
 import type { Crypto } from "@trustix/crypto";
-import type { LogId, PublicToken } from "@trustix/protocol";
-import type { Clock, Decide, Follower, LogReader, Mirror, Publisher, Values } from "../model.ts";
+import type { LogId } from "@trustix/protocol";
+import type { Clock, Decide, Follower, LogReader, Mirror, Publisher, SignedCalls, Tokens, Values } from "../model.ts";
 
 /** A log of this node: its readers' side and its one writer. */
 export interface PublishedLog {
@@ -24,8 +24,9 @@ export interface ServerParts {
   readonly decide: Decide;
   /** Another text after each start and whenever votes of followed logs, or the policy, may come out differently. */
   readonly generation: () => string;
-  /** Who may write, by name. */
-  readonly tokens: ReadonlyMap<string, PublicToken>;
+  /** Whose calls are believed. */
+  readonly tokens: Tokens;
+  readonly signedCalls: SignedCalls;
 }
 
 /** What the server takes from strangers at most. The configuration's table of limits is one of these. */

@@ -11,11 +11,29 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 
-/** `public`: on every listener. `private`: only where the listener is configured to serve the node's own user. */
-export type Access = "public" | "private";
+/**
+ * Who may make a call.
+ *
+ *     public   anybody, on every listener
+ *     private  the node's own user: whoever may connect to a local socket; elsewhere, where the listener serves such
+ *              calls, the holder of a write token
+ *     writer   the holder of a write token, where private calls are served
+ *     peer     the holder of a peer's token, on every listener
+ *     owner    the holder of the node's own token, on local sockets alone
+ *
+ * A token shows itself by a signed call, or, on a local socket, by the existing protocol's header.
+ */
+export type Access = "public" | "private" | "writer" | "peer" | "owner";
+
+/** Who makes a call: the holder of a token this node knows. */
+export interface Caller {
+  readonly name: string;
+}
 
 /** What a call may know about itself. */
 export interface CallContext {
+  /** `undefined`: nobody said, or nobody has to be believed here. */
+  readonly caller: Caller | undefined;
   /** Aborts when the deadline passes, the caller goes away or the server closes. */
   readonly signal: AbortSignal;
 }
@@ -25,31 +43,49 @@ export interface Route {
   readonly path: string;
   readonly method: DescMethodUnary;
   readonly access: Access;
-  /** Needs an authenticated caller. */
-  readonly write: boolean;
   /** `request` has all its required fields. */
   readonly handle: (request: Message, call: CallContext) => Promise<Message>;
 }
 
-/** A read. Use `writeRoute` for what needs a token. */
+type Handle<I extends DescMessage, O extends DescMessage> = (
+  request: MessageShape<I>,
+  call: CallContext,
+) => Promise<MessageInitShape<O>>;
+
+/** A read. */
 export function readRoute<I extends DescMessage, O extends DescMessage>(
+  access: "public" | "private" | "peer",
+  method: DescMethodUnary<I, O>,
+  handle: Handle<I, O>,
+): Route {
+  return routeFor(access, method, handle);
+}
+
+/** A call that changes a log. */
+export function writeRoute<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  handle: Handle<I, O>,
+): Route {
+  return routeFor("writer", method, handle);
+}
+
+/** A call that changes who may call. */
+export function ownerRoute<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  handle: Handle<I, O>,
+): Route {
+  return routeFor("owner", method, handle);
+}
+
+function routeFor<I extends DescMessage, O extends DescMessage>(
   access: Access,
   method: DescMethodUnary<I, O>,
-  handle: (request: MessageShape<I>, call: CallContext) => Promise<MessageInitShape<O>>,
+  handle: Handle<I, O>,
 ): Route {
   return {
     path: `/${method.parent.typeName}/${method.name}`,
     method,
     access,
-    write: false,
     handle: async (request, call) => create(method.output, await handle(request as MessageShape<I>, call)),
   };
-}
-
-/** A call that changes a log: private, and only with a write token. */
-export function writeRoute<I extends DescMessage, O extends DescMessage>(
-  method: DescMethodUnary<I, O>,
-  handle: (request: MessageShape<I>, call: CallContext) => Promise<MessageInitShape<O>>,
-): Route {
-  return { ...readRoute("private", method, handle), write: true };
 }

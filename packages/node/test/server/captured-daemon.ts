@@ -27,7 +27,15 @@ export async function startDaemonOfCaptures(meta: Readonly<Record<string, string
     signers: { s: { type: "ed25519", ed25519: { "private-key-path": join(folder, "key") } } },
     write_tokens: [formatPublicToken(TOKEN)],
     decider: { test: [{ engine: "quorum", quorum: { threshold: 1 } }] },
-    listeners: [{ address: "http://127.0.0.1:0", private: true, metrics: true, "allow-replayable-tokens": true }],
+    listeners: [
+      {
+        address: "http://127.0.0.1:0",
+        private: true,
+        metrics: true,
+        "allow-replayable-tokens": true,
+        "allow-unsigned-reads": true,
+      },
+    ],
     // The captured program flushes only when asked.
     flush: { interval: 3600 },
     "head-marker": join(folder, "markers"),

@@ -6,7 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { equalBytes, fromBase64 } from "@trustix/crypto";
 import { parsePrivateToken, valueDigestOf, type Vote } from "@trustix/protocol";
+import { openMemoryStore, type Store } from "@trustix/storage";
 import { pino } from "pino";
+import { KnownTokens } from "../../src/access/known-tokens.ts";
+import { openMadeCalls } from "../../src/access/made-calls.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
 import { NodeError } from "../../src/errors.ts";
 import type { Clock, DecideReport, FollowedLog } from "../../src/model.ts";
@@ -72,6 +75,11 @@ export interface TestNodeOptions {
   readonly followedValues?: readonly Uint8Array[];
   readonly decide?: ServerParts["decide"];
   readonly meta?: Record<string, string>;
+  readonly clock?: Clock;
+  /** Whose calls are believed; the one writer `TOKEN` unless told. */
+  readonly tokens?: ServerParts["tokens"];
+  /** Where signed calls are noted. */
+  readonly store?: Store;
   /** What the log holds and has signed. */
   readonly items?: readonly (readonly [key: string, value: string])[];
   readonly log?: ReferenceLog;
@@ -81,9 +89,13 @@ export const TCP: ListenerOptions = {
   address: { kind: "tcp", host: "127.0.0.1", port: 0 },
   private: true,
   metrics: true,
+  names: [],
+  allowUnsignedReads: true,
   allowReplayableTokens: true,
 };
-export const PUBLIC: ListenerOptions = { ...TCP, private: false, metrics: false, allowReplayableTokens: false };
+/** What a private listener is unless its configuration says otherwise. */
+export const STRICT: ListenerOptions = { ...TCP, allowUnsignedReads: false, allowReplayableTokens: false };
+export const PUBLIC: ListenerOptions = { ...STRICT, private: false, metrics: false };
 
 export async function startTestNode(options: TestNodeOptions = {}): Promise<TestNode> {
   const log = options.log ?? new ReferenceLog(SEED, options.meta);
@@ -93,9 +105,14 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
   }
   const lines: string[] = [];
   const logger = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) });
+  const clock = options.clock ?? realClock;
+  const store = options.store ?? openMemoryStore();
+  const tokens =
+    options.tokens ??
+    new KnownTokens("", [{ token: TOKEN, role: "writer", from: "configuration" }], { added: [], revoked: [] });
   const parts: ServerParts = {
     crypto,
-    clock: realClock,
+    clock,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     version: "0.0.0-test",
     published: new Map([[log.info.id, { name: "one", reader: log, publisher: log }]]),
@@ -104,7 +121,8 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     mirror: NO_MIRROR,
     decide: options.decide ?? decideBy(log),
     generation: () => "test",
-    tokens: new Map([[TOKEN.name, TOKEN]]),
+    tokens,
+    signedCalls: await openMadeCalls({ store, crypto, clock, limit: DEFAULT_LIMITS.signedCalls }),
   };
   const listeners = (options.listeners ?? [TCP]).map((listener) => ({ ...TCP, ...listener }));
   const server = await startServer(parts, listeners, logger);

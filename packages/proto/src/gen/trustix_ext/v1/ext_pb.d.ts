@@ -503,6 +503,177 @@ export declare type PathByHashPartResponse = Message<"trustix_ext.v1.PathByHashP
 export declare const PathByHashPartResponseSchema: GenMessage<PathByHashPartResponse>;
 
 /**
+ * @generated from message trustix_ext.v1.TokensRequest
+ */
+export declare type TokensRequest = Message<"trustix_ext.v1.TokensRequest"> & {
+};
+
+/**
+ * Describes the message trustix_ext.v1.TokensRequest.
+ * Use `create(TokensRequestSchema)` to create a new message.
+ */
+export declare const TokensRequestSchema: GenMessage<TokensRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.TokensResponse
+ */
+export declare type TokensResponse = Message<"trustix_ext.v1.TokensResponse"> & {
+  /**
+   * @generated from field: repeated trustix_ext.v1.ListedToken Tokens = 1;
+   */
+  Tokens: ListedToken[];
+};
+
+/**
+ * Describes the message trustix_ext.v1.TokensResponse.
+ * Use `create(TokensResponseSchema)` to create a new message.
+ */
+export declare const TokensResponseSchema: GenMessage<TokensResponse>;
+
+/**
+ * @generated from message trustix_ext.v1.ListedToken
+ */
+export declare type ListedToken = Message<"trustix_ext.v1.ListedToken"> & {
+  /**
+   * The public half, name:base64.
+   *
+   * @generated from field: optional string Token = 1;
+   */
+  Token: string;
+
+  /**
+   * @generated from field: repeated trustix_ext.v1.ListedToken.Role Roles = 2;
+   */
+  Roles: ListedToken_Role[];
+
+  /**
+   * @generated from field: optional trustix_ext.v1.ListedToken.Origin From = 3;
+   */
+  From: ListedToken_Origin;
+
+  /**
+   * Refused although it is configured.
+   *
+   * @generated from field: optional bool Revoked = 4;
+   */
+  Revoked: boolean;
+};
+
+/**
+ * Describes the message trustix_ext.v1.ListedToken.
+ * Use `create(ListedTokenSchema)` to create a new message.
+ */
+export declare const ListedTokenSchema: GenMessage<ListedToken>;
+
+/**
+ * @generated from enum trustix_ext.v1.ListedToken.Role
+ */
+export enum ListedToken_Role {
+  /**
+   * @generated from enum value: OWNER = 0;
+   */
+  OWNER = 0,
+
+  /**
+   * @generated from enum value: WRITER = 1;
+   */
+  WRITER = 1,
+
+  /**
+   * @generated from enum value: PEER = 2;
+   */
+  PEER = 2,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.ListedToken.Role.
+ */
+export declare const ListedToken_RoleSchema: GenEnum<ListedToken_Role>;
+
+/**
+ * @generated from enum trustix_ext.v1.ListedToken.Origin
+ */
+export enum ListedToken_Origin {
+  /**
+   * @generated from enum value: OWN = 0;
+   */
+  OWN = 0,
+
+  /**
+   * @generated from enum value: CONFIGURATION = 1;
+   */
+  CONFIGURATION = 1,
+
+  /**
+   * @generated from enum value: ADDED = 2;
+   */
+  ADDED = 2,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.ListedToken.Origin.
+ */
+export declare const ListedToken_OriginSchema: GenEnum<ListedToken_Origin>;
+
+/**
+ * @generated from message trustix_ext.v1.AddTokenRequest
+ */
+export declare type AddTokenRequest = Message<"trustix_ext.v1.AddTokenRequest"> & {
+  /**
+   * The public half, name:base64.
+   *
+   * @generated from field: optional string Token = 1;
+   */
+  Token: string;
+};
+
+/**
+ * Describes the message trustix_ext.v1.AddTokenRequest.
+ * Use `create(AddTokenRequestSchema)` to create a new message.
+ */
+export declare const AddTokenRequestSchema: GenMessage<AddTokenRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.AddTokenResponse
+ */
+export declare type AddTokenResponse = Message<"trustix_ext.v1.AddTokenResponse"> & {
+};
+
+/**
+ * Describes the message trustix_ext.v1.AddTokenResponse.
+ * Use `create(AddTokenResponseSchema)` to create a new message.
+ */
+export declare const AddTokenResponseSchema: GenMessage<AddTokenResponse>;
+
+/**
+ * @generated from message trustix_ext.v1.RevokeTokenRequest
+ */
+export declare type RevokeTokenRequest = Message<"trustix_ext.v1.RevokeTokenRequest"> & {
+  /**
+   * @generated from field: optional string Name = 1;
+   */
+  Name: string;
+};
+
+/**
+ * Describes the message trustix_ext.v1.RevokeTokenRequest.
+ * Use `create(RevokeTokenRequestSchema)` to create a new message.
+ */
+export declare const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.RevokeTokenResponse
+ */
+export declare type RevokeTokenResponse = Message<"trustix_ext.v1.RevokeTokenResponse"> & {
+};
+
+/**
+ * Describes the message trustix_ext.v1.RevokeTokenResponse.
+ * Use `create(RevokeTokenResponseSchema)` to create a new message.
+ */
+export declare const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse>;
+
+/**
  * Public, beside LogAPI.
  *
  * @generated from service trustix_ext.v1.LogExt
@@ -551,6 +722,32 @@ export declare const NodeExt: GenService<{
     methodKind: "unary";
     input: typeof PathByHashPartRequestSchema;
     output: typeof PathByHashPartResponseSchema;
+  },
+  /**
+   * Whose calls are believed. On local sockets alone, for the holder of the node's own token.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.Tokens
+   */
+  tokens: {
+    methodKind: "unary";
+    input: typeof TokensRequestSchema;
+    output: typeof TokensResponseSchema;
+  },
+  /**
+   * @generated from rpc trustix_ext.v1.NodeExt.AddToken
+   */
+  addToken: {
+    methodKind: "unary";
+    input: typeof AddTokenRequestSchema;
+    output: typeof AddTokenResponseSchema;
+  },
+  /**
+   * @generated from rpc trustix_ext.v1.NodeExt.RevokeToken
+   */
+  revokeToken: {
+    methodKind: "unary";
+    input: typeof RevokeTokenRequestSchema;
+    output: typeof RevokeTokenResponseSchema;
   },
 }>;
 
