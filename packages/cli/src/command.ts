@@ -42,6 +42,8 @@ export interface Io {
   readonly uid: number;
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
+  /** What SIGHUP does from now on; otherwise it ends the process. */
+  onHangup(call: () => void): void;
   /** Whether stdout is a terminal. */
   readonly terminal: boolean;
   /** Milliseconds since 1970. */

@@ -61,10 +61,14 @@ export function defaultConfigFile(place: Place): string {
   return join(defaultConfigFolder(place), "trustix.toml");
 }
 
-/** Files that may hold the private token, best first; TRUSTIX_TOKEN alone if it is set. */
-export function tokenFiles(place: Place): { readonly paths: readonly string[]; readonly told: boolean } {
+/**
+ * Files that may hold the private token, best first; TRUSTIX_TOKEN alone if it is set. `isOwn`: the one that the daemon made
+ * for itself comes first.
+ */
+export function tokenFiles(place: Place, isOwn = false): { readonly paths: readonly string[]; readonly told: boolean } {
   const told = place.env["TRUSTIX_TOKEN"];
   if (told) return { paths: [told], told: true };
   const folders = [defaultConfigFolder(place), defaultStateFolder(place)];
+  if (isOwn) folders.reverse();
   return { paths: folders.map((folder) => join(folder, "trustix.token")), told: false };
 }

@@ -10,5 +10,9 @@ export const CONNECTION_FLAGS: readonly FlagSpec[] = [
     description: "the node: unix:///path, http://host:port or https://host (default: TRUSTIX_RPC or the local socket)",
   },
   { words: "--log-id <id>", description: "the log, by id or its first 8 digits (default: the only published one)" },
+  {
+    words: "--replayable-token",
+    description: "off the unix socket, send the existing protocol's token too: whoever sees the call can replay it",
+  },
   { words: "--timeout <seconds>", description: "time for each call (default: 20)" },
 ];

@@ -1,4 +1,5 @@
 /** A program's process: streams, signals, the last word on errors, the exit code. */
+import { closeSync, openSync } from "node:fs";
 import type { Io } from "./command.ts";
 import { EXIT } from "./cli-error.ts";
 import { explainError } from "./explain-error.ts";
@@ -20,7 +21,7 @@ export async function main(spec: ProgramSpec): Promise<never> {
   }
   // Timers of the commands do not keep the process alive by themselves; the command that waits for them must.
   setInterval(() => undefined, 2 ** 30);
-  const io = processIo(ending.signal);
+  const io = processIo(ending);
   const exit = await runCommandLine(spec, process.argv.slice(2), io);
   process.exit(interrupted && exit === EXIT.failed ? EXIT.interrupted : exit);
 }
@@ -79,7 +80,17 @@ function quietOnBrokenPipe(stream: NodeJS.WriteStream): void {
   });
 }
 
-function processIo(signal: AbortSignal): Io {
+/** A terminal that is closed sends SIGHUP as well, and then there is nobody left to run for. */
+function isTerminalGone(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function processIo(ending: AbortController): Io {
   const watched = process.stderr.isTTY === true;
   let shown = 0;
   const clear = (): void => {
@@ -109,7 +120,13 @@ function processIo(signal: AbortSignal): Io {
     env: process.env,
     cwd: process.cwd(),
     uid: process.geteuid?.() ?? 0,
-    signal,
+    signal: ending.signal,
+    onHangup(call) {
+      process.on("SIGHUP", () => {
+        if (watched && isTerminalGone()) ending.abort(new Error("the terminal was closed"));
+        else call();
+      });
+    },
     terminal: process.stdout.isTTY === true,
     now: () => Date.now(),
   };

@@ -12,7 +12,8 @@ const COMMANDS: readonly CommandSpec[] = [
     summary: "run the node: publish, follow, answer",
     details:
       "Listens on the unix socket alone unless told otherwise; takes sockets from systemd (LISTEN_FDS) too.\n" +
-      "SIGTERM and Ctrl-C end it within seconds; nothing accepted is lost.",
+      "SIGTERM and Ctrl-C end it within seconds; nothing accepted is lost. SIGHUP makes it read again whose calls it\n" +
+      "believes (write_tokens, its own token, what `trustix token` changed), and nothing else.",
     flags: [
       { words: "--config <file>", description: "TOML or JSON (default: trustix.toml in the configuration folder)" },
       { words: "--state <folder>", description: "where logs and heads are kept (default: the user's state folder)" },
@@ -59,6 +60,24 @@ const COMMANDS: readonly CommandSpec[] = [
     ],
     examples: ["trustix generate-token --name builder1 --privkey builder1.token --pubkey builder1.token.pub"],
     load: () => import("./commands/generate-token.ts"),
+  },
+  {
+    name: "token",
+    summary: "show, add and revoke tokens of a running node",
+    details:
+      "With the node's own token (trustix.token in its state folder, or what it was started with), on its unix socket.\n" +
+      "A change counts at once and after restarts; `revoke` also stops a token that write_tokens still has.",
+    args: [
+      ["<verb>", "list, add or revoke"],
+      ["[token]", "add: the public half, or its file; revoke: the name"],
+    ],
+    flags: [JSON_FLAG],
+    examples: [
+      "trustix token list",
+      "trustix generate-token --name builder2 --privkey builder2.token --pubkey builder2.pub && trustix token add builder2.pub",
+      "trustix token revoke builder1",
+    ],
+    load: () => import("./commands/token.ts"),
   },
   {
     name: "print-log-id",

@@ -9,6 +9,8 @@ import { toBase64, toHex, utf8 } from "@trustix/crypto";
 import { nodeCrypto } from "@trustix/node-crypto";
 import {
   LogAPI,
+  ListedToken_Origin,
+  ListedToken_Role,
   LogRPC,
   NodeAPI,
   NodeExt,
@@ -18,6 +20,7 @@ import {
   UndecidedSchema,
 } from "@trustix/proto";
 import {
+  formatPublicToken,
   headToWire,
   keyPairOfSeed,
   logIdOf,
@@ -189,6 +192,32 @@ on(NodeExt.method.status, () => ({
 
 /** The token whose holder may write: made from a fixed seed, so that a file can be written for it. */
 export const FAKE_TOKEN = { name: "tester", ...keyPairOfSeed(crypto, new Uint8Array(32).fill(6)) };
+
+/** What `trustix token` is shown and does, also to a node that answers nonsense. */
+const tokens = new Map([
+  [
+    FAKE_TOKEN.name,
+    {
+      Token: formatPublicToken(FAKE_TOKEN),
+      Roles: [ListedToken_Role.OWNER, ListedToken_Role.WRITER],
+      From: ListedToken_Origin.OWN,
+    },
+  ],
+]);
+on(NodeExt.method.tokens, (_, token, procedure) => {
+  mayWrite(token, procedure);
+  return { Tokens: [...tokens.values()] };
+});
+on(NodeExt.method.addToken, ({ Token }, token, procedure) => {
+  mayWrite(token, procedure);
+  tokens.set(Token.split(":")[0]!, { Token, Roles: [ListedToken_Role.WRITER], From: ListedToken_Origin.ADDED });
+  return {};
+});
+on(NodeExt.method.revokeToken, ({ Name }, token, procedure) => {
+  mayWrite(token, procedure);
+  if (!tokens.delete(Name)) throw new Refusal("not_found", `token ${JSON.stringify(Name)} is not known to this node`);
+  return {};
+});
 
 function mayWrite(header: string | undefined, procedure: string): void {
   if (header === undefined) throw new Refusal("unauthenticated", `${procedure} needs a token`);

@@ -41,4 +41,8 @@ test("TRUSTIX_TOKEN is the only token file if it is set", () => {
     paths: ["/etc/trustix/trustix.token", "/var/lib/trustix/trustix.token"],
     told: false,
   });
+  expect(tokenFiles({ env: {}, uid: 0 }, true).paths).toEqual([
+    "/var/lib/trustix/trustix.token",
+    "/etc/trustix/trustix.token",
+  ]);
 });

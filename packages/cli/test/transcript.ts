@@ -94,6 +94,7 @@ async function callHere({ program, argv, env }: PlainCall, options: Surroundings
     cwd: options.cwd,
     uid: process.geteuid?.() ?? 0,
     signal: new AbortController().signal,
+    onHangup: () => undefined,
     terminal: false,
     now: () => Date.now(),
   };

@@ -9,6 +9,7 @@ import type { Action, CommandInput } from "../command.ts";
 import { drainOwnSpool } from "../daemon-spool.ts";
 import { defaultConfigFile, defaultListenAddress, defaultStateFolder } from "../default-places.ts";
 import { stderrLogger } from "../logger.ts";
+import { tokenReloader } from "../reload-tokens.ts";
 import { systemClock } from "../system-clock.ts";
 import { VERSION } from "../version.ts";
 
@@ -43,6 +44,7 @@ export const run: Action = async (input) => {
     log,
   });
   const spool = await drainOwnSpool({ io, config, daemon, log });
+  io.onHangup(tokenReloader({ read: () => readConfig(input), running: config, daemon, log }));
   log.info({ version: VERSION, state, config: config.path }, "ready");
   await ended(io.signal);
   log.info("ending");

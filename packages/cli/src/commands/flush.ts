@@ -10,5 +10,5 @@ export const run: Action = (input) =>
     async (node) => {
       await node.call(LogRPC.method.flush, { LogID: await findLogId(input, node) });
     },
-    { token: true },
+    { token: "writer" },
   );

@@ -24,7 +24,7 @@ export const run: Action = async (input) => {
   const folder = resolve(io.cwd, input.text("dir") ?? standard);
   const keys = keyPairOfSeed(nodeCrypto(), randomSeed());
   // Not "default": that is the name of the token that a daemon makes for itself.
-  const token = { name: "owner", ...keyPairOfSeed(nodeCrypto(), randomSeed()) };
+  const token = { name: "writer", ...keyPairOfSeed(nodeCrypto(), randomSeed()) };
   const place = (name: string): string => join(folder, name);
   const config = configText(formatPublicKey(keys.publicKey), formatPublicToken(token));
   await writeNewFiles(input.io.cwd, [
@@ -64,12 +64,12 @@ function quoted(path: string): string {
 
 function configText(publicKey: string, token: string): string {
   return `# Trustix: what this node publishes, whom it follows, and how many of them must agree.
-# After a change, restart the daemon.
+# After a change, restart the daemon; for write_tokens alone, SIGHUP is enough.
 
 # Nodes that are asked for the logs followed below: http://, https:// or unix:// URLs.
 remotes = []
 
-# Who may submit and flush: the public half of trustix.token.
+# Who may submit and flush: the public half of trustix.token. \`trustix token\` adds and revokes others.
 write_tokens = ["${token}"]
 
 # The log of this machine's builds. Its id comes from the key, so keep a copy of log.key:

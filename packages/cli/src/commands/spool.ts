@@ -42,6 +42,6 @@ export const run: Action = async (input) => {
         await spool.close();
       }
     },
-    { token: true, socketOwners: config?.socketOwners },
+    { token: "writer", socketOwners: config?.socketOwners },
   );
 };

@@ -27,7 +27,7 @@ export const run: Action = async (input) => {
           throw new CliError(error.message, { cause: error });
         throw error;
       }),
-    { token: true, socketOwners: config?.socketOwners },
+    { token: "writer", socketOwners: config?.socketOwners },
   );
   if (input.on("json")) io.out(JSON.stringify(report));
   else {

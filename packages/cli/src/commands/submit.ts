@@ -21,6 +21,6 @@ export const run: Action = (input) => {
       }
       input.io.out("OK");
     },
-    { token: true },
+    { token: "writer" },
   );
 };

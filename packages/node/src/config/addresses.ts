@@ -16,7 +16,7 @@ export function listenerOf(url: string, options: ListenerOptions = {}): Listener
     address,
     private: options.private ?? local,
     metrics: options.metrics ?? local,
-    names: (options.names ?? []).map(parseNodeName),
+    names: options.names ?? [],
     allowUnsignedReads: options.allowUnsignedReads ?? false,
     allowReplayableTokens: options.allowReplayableTokens ?? false,
   };
@@ -25,6 +25,7 @@ export function listenerOf(url: string, options: ListenerOptions = {}): Listener
 export interface ListenerOptions {
   readonly private?: boolean | undefined;
   readonly metrics?: boolean | undefined;
+  /** As `parseNodeName` returns them. */
   readonly names?: readonly string[] | undefined;
   readonly allowUnsignedReads?: boolean | undefined;
   readonly allowReplayableTokens?: boolean | undefined;

@@ -2,7 +2,7 @@
 import { join, resolve } from "node:path";
 import type { StandingBounds } from "@trustix/decider";
 import { parsePublicToken, type PublicToken } from "@trustix/protocol";
-import { listenerOf, parseRemote, parseUpstream } from "./addresses.ts";
+import { listenerOf, parseNodeName, parseRemote, parseUpstream } from "./addresses.ts";
 import type { Config } from "./config.ts";
 import type { Findings } from "./findings.ts";
 import type { Limits } from "./limits.ts";
@@ -44,11 +44,12 @@ export function resolveListeners(file: ConfigFile, findings: Findings): Config["
   const seen = new Set<string>();
   return file.listeners.flatMap((entry, i) => {
     const path = ["listeners", i];
+    const names = entry.names.map((name, k) => findings.attempt([...path, "names", k], () => parseNodeName(name)));
     const listener = findings.attempt([...path, "address"], () =>
       listenerOf(entry.address, {
         private: entry.private,
         metrics: entry.metrics,
-        names: entry.names,
+        names: names.filter((name) => name !== undefined),
         allowUnsignedReads: entry["allow-unsigned-reads"],
         allowReplayableTokens: entry["allow-replayable-tokens"],
       }),

@@ -170,6 +170,8 @@ address = "http://10.0.0.1"
 private = true
 metrics = true
 allow-replayable-tokens = true
+allow-unsigned-reads = true
+names = ["Node.Example", "node.example:8080", "[2001:DB8::1]:0443", "b\u00fccher.example"]
 `,
     {
       "/etc/passwd": "root:x:0:0::/root:/bin/sh\ntrustix:x:993:993::/:/bin/false\n",
@@ -199,16 +201,23 @@ allow-replayable-tokens = true
     flush: { intervalMs: 200, items: 5 },
   });
   expect(
-    config.listeners.map(({ address, private: p, metrics, allowReplayableTokens }) => [
+    config.listeners.map(({ address, private: p, metrics, allowUnsignedReads, allowReplayableTokens }) => [
       address,
       p,
       metrics,
+      allowUnsignedReads,
       allowReplayableTokens,
     ]),
   ).toEqual([
-    [{ kind: "unix", path: "/run/trustix.socket" }, true, true, false],
-    [{ kind: "tcp", host: "::1", port: 8080 }, false, false, false],
-    [{ kind: "tcp", host: "10.0.0.1", port: 80 }, true, true, true],
+    [{ kind: "unix", path: "/run/trustix.socket" }, true, true, false, false],
+    [{ kind: "tcp", host: "::1", port: 8080 }, false, false, false, false],
+    [{ kind: "tcp", host: "10.0.0.1", port: 80 }, true, true, true, true],
+  ]);
+  expect(config.listeners[2]!.names).toEqual([
+    "node.example",
+    "node.example:8080",
+    "[2001:db8::1]:443",
+    "xn--bcher-kva.example",
   ]);
 });
 

@@ -155,6 +155,16 @@ describe("keys and values", () => {
       /which this listener does not serve\nhint: set private = true/,
     ],
     [
+      "unsigned reads on a public listener",
+      '[[listeners]]\naddress = "http://a:1"\nallow-unsigned-reads = true',
+      /listeners\[0\]\.allow-unsigned-reads: .*this listener does not serve/,
+    ],
+    ...["https://a", "a/b", "a:b", "a:123456", "a b", "", "::1", "u@a"].map((text): [string, string, RegExp] => [
+      `a node's name ${JSON.stringify(text)}`,
+      `[[listeners]]\naddress = "http://a:1"\nprivate = true\nnames = ["ok", ${JSON.stringify(text)}]`,
+      text === "" ? /listeners\[0\]\.names\[1\]/ : /listeners\[0\]\.names\[1\]: .* came, host or host:port wanted/,
+    ]),
+    [
       "an upstream of another scheme",
       '[[upstreams]]\nurl = "s3://bucket"',
       /upstreams\[0\]\.url: "s3:\/\/bucket" came, an http:\/\/ or https:\/\/ URL wanted/,

@@ -160,7 +160,7 @@ describe.each([
         SUBMIT,
         body,
         header({ ...TOKEN, seed: new Uint8Array(32) }, node.url, SUBMIT, body),
-        /^token "default": the call is not signed by its key$/,
+        /^token "default": the call is not signed by the key that this node has under that name$/,
       ],
       [SUBMIT, body, { [SIGNED_CALL_HEADER]: "v1" }, /^Trustix-Signed-Call: "v1" and 7 fields/],
     ];
