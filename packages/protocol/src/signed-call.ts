@@ -66,7 +66,10 @@ export function openSignedCall(crypto: Crypto, tokens: TokenLookup, header: stri
   const token = tokens.get(call.name);
   if (token === undefined) throw new ProtocolError("unknown", `token ${shown(call.name)} is not known to this node`);
   if (!crypto.ed25519Verify(token.publicKey, signedBytes(text), signature)) {
-    throw new ProtocolError("mismatch", `token ${shown(call.name)}: the call is not signed by the key that this node has under that name`);
+    throw new ProtocolError(
+      "mismatch",
+      `token ${shown(call.name)}: the call is not signed by the key that this node has under that name`,
+    );
   }
   return call;
 }

@@ -44,7 +44,8 @@ export const run: Action = async (input) => {
     log,
   });
   const spool = await drainOwnSpool({ io, config, daemon, log });
-  io.onHangup(tokenReloader({ read: () => readConfig(input), running: config, daemon, log }));
+  const reload = tokenReloader({ read: () => readConfig(input), running: config, daemon, log });
+  io.onHangup(() => void reload());
   log.info({ version: VERSION, state, config: config.path }, "ready");
   await ended(io.signal);
   log.info("ending");

@@ -2,7 +2,7 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ListedToken_Origin, ListedToken_Role, NodeExt, type ListedToken } from "@trustix/proto";
-import { formatPublicKey, parsePublicToken, type PublicToken } from "@trustix/protocol";
+import { formatPublicKey, parsePublicToken, ProtocolError, type PublicToken } from "@trustix/protocol";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
 import { withNode } from "../connect.ts";
@@ -87,7 +87,8 @@ async function readPublicToken({ io }: CommandInput, what: string | undefined): 
   const text = what.includes(":") ? what : await readStart(resolve(io.cwd, what), what);
   try {
     return parsePublicToken(text);
-  } catch (cause) {
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
     throw usageError('something else came, "name:base64" of a 32-byte public key wanted', wanted);
   }
 }
