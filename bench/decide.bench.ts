@@ -22,7 +22,7 @@ import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
 import { openFollower } from "../packages/node/src/subscriber/index.ts";
 import { median, report } from "./figure.ts";
-import { NO_MIRROR } from "../packages/node/test/no-mirror.ts";
+import { NO_MIRROR, NO_STANDING } from "../packages/node/test/idle-parts.ts";
 
 const NAMES = ["mercury", "venus", "saturn", "mars", "jupiter"];
 const KEYS = 1_000;
@@ -74,6 +74,8 @@ async function serve(): Promise<void> {
       values: openValues(store, crypto),
       follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
       mirror: NO_MIRROR,
+      builders: NO_STANDING,
+      policies: [],
       decide: { decide: unused },
       generation: () => "bench",
       tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },
@@ -114,6 +116,7 @@ async function measure(urls: readonly string[], count: number, callers: number):
       ],
       follower,
       mirror: NO_MIRROR,
+      builders: NO_STANDING,
       own: [],
       values: { getMany: async (digests) => digests.map(() => undefined) },
       sandbox: undefined,

@@ -5,13 +5,14 @@
  */
 import { join } from "node:path";
 import { type Crypto, toHex } from "@trustix/crypto";
-import { createSandbox } from "@trustix/decider";
-import type { LogId } from "@trustix/protocol";
+import { createSandbox, type Proof } from "@trustix/decider";
+import type { LogId, LogInfo, LogLeaf } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import type { Logger } from "pino";
 import { type Grant, openKnownTokens } from "./access/known-tokens.ts";
 import { openMadeCalls } from "./access/made-calls.ts";
 import { listenerOf, type Config } from "./config/index.ts";
+import type { ScannedVoter } from "./claims/scan-claims.ts";
 import { createDecide } from "./decide/index.ts";
 import { NodeError } from "./errors.ts";
 import type { LogKeys } from "./logs/keys.ts";
@@ -20,14 +21,16 @@ import { MapRoots } from "./logs/map-roots.ts";
 import { PublishedLog as LogInStore } from "./logs/published-log.ts";
 import { registerLogs } from "./logs/register-logs.ts";
 import { openValues } from "./logs/values.ts";
-import { openMirror, type MirrorEvent } from "./mirror/index.ts";
-import type { Clock, Publisher } from "./model.ts";
+import { openMirror } from "./mirror/index.ts";
+import type { Clock, Follower, LogReader, Mirror, Publisher } from "./model.ts";
 import { openStore, remoteAt } from "./open-store.ts";
 import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
 import { fileHeadMarker } from "./publisher/head-marker.ts";
 import { openPublisher } from "./publisher/publisher.ts";
 import { inheritedListeners, startServer, type ListenerOptions, type PublishedLog } from "./server/index.ts";
-import { openFollower, type FollowerEvent } from "./subscriber/index.ts";
+import { openBuilders } from "./standing/builders.ts";
+import { openFollower } from "./subscriber/index.ts";
+import { tellOfCopy, tellOfHead, tellOfStanding } from "./tell-of-events.ts";
 import { readOrMakeToken, readToken } from "./write-token.ts";
 
 export interface DaemonOptions {
@@ -124,7 +127,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     remotes,
     intervalMs,
     voteTimeoutMs: config.decisionBudgetMs,
-    onEvent: (event) => logEvent(log, event),
+    onEvent: (event) => tellOfHead(log, event),
   });
   closers.push(() => follower.close());
   const mirror = await openMirror({
@@ -133,16 +136,35 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     clock,
     follower,
     logs: copied.map(({ info, copy }) => ({ info, keys: keys.get(info.id)!, eager: copy === "values" })),
-    onEvent: (event) => logMirror(log, event),
+    onEvent: (event) => tellOfCopy(log, event),
   });
   closers.push(() => mirror.close());
+  const own = [...published.values()].map(({ reader }) => reader);
+  const builders = await openBuilders({
+    crypto,
+    clock,
+    store,
+    policies: config.deciders,
+    bounds: config.standing,
+    voters: scannedVoters(copied, keys, mirror),
+    own,
+    values,
+    entry: (logId, index) => entryOf(own.find(({ info }) => info.id === logId) ?? mirror.reader(logId), index),
+    proofs: () => proofsOf(config, follower),
+    onChange: (standing, name) => tellOfStanding(log, standing, name),
+    onFault: (error) => log.error({ err: error }, "the standing of builders could not be computed"),
+  });
+  closers.push(() => builders.close());
+  follower.onChange(() => builders.changed());
+  mirror.onServed(() => builders.changed());
   const decide = createDecide({
     crypto,
     clock,
     policies: config.deciders,
     follower,
     mirror,
-    own: [...published.values()].map(({ reader }) => reader),
+    builders,
+    own,
     values,
     sandbox: await openSandbox(config, closers),
     budgetMs: config.decisionBudgetMs,
@@ -150,13 +172,15 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const { limits } = config;
   // The policy is read once, so a start is the only time at which it changes.
   const start = toHex(options.randomSeed().subarray(0, 8));
-  const generation = (): string => `${start} ${follower.revision()} ${mirror.revision()}`;
+  const generation = (): string => `${start} ${follower.revision()} ${mirror.revision()} ${builders.revision()}`;
   const { version } = options;
   const who = { tokens, signedCalls };
-  const parts = { crypto, clock, limits, version, published, values, follower, mirror, decide, generation, ...who };
+  const opinions = { follower, mirror, builders, policies: config.deciders, decide, generation };
+  const parts = { crypto, clock, limits, version, published, values, ...opinions, ...who };
   const server = await startServer(parts, listeners, log);
   closers.push(() => server.close());
   mirror.start();
+  builders.changed();
   const publishers = new Map([...published].map(([id, { publisher }]) => [id, publisher]));
   // A backlog would hold up the end, and callers of Flush the server: what waits is on disk.
   closers.push(async () => publishers.forEach((publisher) => publisher.endFlushing()));
@@ -191,16 +215,18 @@ async function grantsOf({ crypto, env, state, randomSeed }: DaemonOptions, confi
   ];
 }
 
+type OpenedLog = PublishedLog & { readonly reader: LogReader };
+
 async function openLogs(
   options: DaemonOptions,
   store: Store,
   keys: ReadonlyMap<LogId, LogKeys>,
   ownHeads: OwnHeads,
   closers: Closers,
-): Promise<ReadonlyMap<LogId, PublishedLog>> {
+): Promise<ReadonlyMap<LogId, OpenedLog>> {
   const { config, crypto, clock, log } = options;
   const { limits, flush, retention, headMarker } = config;
-  const logs = new Map<LogId, PublishedLog>();
+  const logs = new Map<LogId, OpenedLog>();
   for (const { info, name, keys: pair } of config.publishers) {
     if (pair === undefined) throw new NodeError("bad_config", `log ${name}: the configuration was read without keys`);
     const inStore = new LogInStore(info, keys.get(info.id)!);
@@ -233,6 +259,32 @@ async function openLogs(
   return logs;
 }
 
+/** Whose claims lie in the claims table, by serial. */
+function scannedVoters(
+  copied: readonly { readonly info: LogInfo }[],
+  keys: ReadonlyMap<LogId, LogKeys>,
+  mirror: Mirror,
+): ReadonlyMap<number, ScannedVoter> {
+  return new Map(
+    copied.map(({ info: { id: logId } }) => [
+      keys.get(logId)!.serial,
+      { logId, size: () => mirror.status(logId)?.served?.treeSize },
+    ]),
+  );
+}
+
+async function entryOf(reader: Pick<LogReader, "entries"> | undefined, index: number): Promise<LogLeaf | undefined> {
+  return (await reader?.entries(index, index))?.[0];
+}
+
+/** What the followed logs' keys signed against themselves. */
+function proofsOf({ subscribers }: Config, follower: Follower): Proof[] {
+  return subscribers.flatMap(({ info: { id } }) => {
+    const against = follower.against(id);
+    return against === undefined ? [] : [{ voter: id, at: against.time, what: against.why }];
+  });
+}
+
 /** A thread of its own, so only if a rule needs it. */
 async function openSandbox(config: Config, closers: Closers) {
   const needed = config.deciders.some(({ rules }) => rules.some((rule) => rule.engine === "javascript"));
@@ -240,42 +292,4 @@ async function openSandbox(config: Config, closers: Closers) {
   const sandbox = await createSandbox();
   closers.push(() => sandbox.close());
   return sandbox;
-}
-
-function logEvent(log: Logger, event: FollowerEvent): void {
-  const about = { log: event.logId, remote: event.remote };
-  switch (event.kind) {
-    case "taken":
-      return log.info({ ...about, treeSize: event.head.treeSize }, "head taken");
-    case "unreachable":
-      return log.warn({ ...about, why: event.why }, "remote is unreachable");
-    case "refused":
-      return log.error({ ...about, why: event.why }, "head refused");
-    case "contradiction":
-      return log.error({ ...about, why: event.why }, "the log contradicts itself: evidence is kept");
-    case "failed":
-      return log.error({ ...about, why: event.why }, "head could not be stored");
-  }
-}
-
-function logMirror(log: Logger, event: MirrorEvent): void {
-  const about = { log: event.logId };
-  switch (event.kind) {
-    case "progress": {
-      const { entries, target, rate } = event;
-      const secondsLeft = Math.ceil((target - entries) / Math.max(rate, 1));
-      return log.info({ ...about, entries, target, rate: Math.round(rate), secondsLeft }, "copying");
-    }
-    case "served":
-      return log.info({ ...about, treeSize: event.head.treeSize }, "copied, and every entry checked");
-    case "stuck":
-      return log.warn({ ...about, why: event.why }, "the log cannot be copied now");
-    case "lie":
-      return log.error(
-        { ...about, why: event.why },
-        "the log's head does not fit its entries: nothing is served under it",
-      );
-    case "failed":
-      return log.error({ ...about, err: event.error }, "copying failed");
-  }
 }

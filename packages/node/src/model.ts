@@ -7,6 +7,7 @@
  *   subscriber/  follows remotes' heads                                  implements Follower
  *   mirror/      copies followed logs in full                            implements Mirror
  *   claims/      what each voter is known to claim                       used by mirror/ and decide/
+ *   standing/    how far each voter is trusted                           implements Builders
  *   decide/      gathers votes, runs deciders                            implements Decide
  *   access/      known tokens, signed calls that were made               implements Tokens, SignedCalls
  *   server/      listeners, RPC routes, limits, who may call             uses all of the above
@@ -14,6 +15,7 @@
  *   fsck/        recomputes everything from the stored entries           uses logs/
  */
 import type { Evidence, LogAtRemote } from "@trustix/client";
+import type { Override, Standing } from "@trustix/decider";
 import type { MapProof } from "@trustix/merkle";
 import type {
   Hash,
@@ -39,6 +41,8 @@ export interface LogReader {
   entries(start: number, finish: number): Promise<LogLeaf[]>;
   /** Proof of presence or absence under `mapRoot`. Throws `root_gone` for a root that is not retained. */
   mapValue(key: Uint8Array, mapRoot: Hash): Promise<MapValue>;
+  /** What the log claims for the keys with these map paths under the newest head, without proof, in their order. */
+  claims(paths: readonly Hash[]): Promise<(MapEntry | undefined)[]>;
   mhConsistencyProof(first: number, second: number): Promise<Hash[]>;
   mhAuditProof(index: number, treeSize: number): Promise<Hash[]>;
   mhEntries(start: number, finish: number): Promise<LogLeaf[]>;
@@ -122,6 +126,14 @@ export interface FollowedLog {
   readonly remotes: readonly { readonly url: string; readonly reachability: Reachability }[];
 }
 
+/** Proof that a log's key signed what excludes itself. */
+export interface Conviction {
+  /** A sentence. */
+  readonly why: string;
+  /** Milliseconds since 1970 when it was found. */
+  readonly time: number;
+}
+
 export interface Follower {
   logs(): readonly FollowedLog[];
   /** Polls now; resolves when every remote answered or failed. */
@@ -136,7 +148,7 @@ export interface Follower {
   /** Milliseconds since 1970 when a head at least as new as the held one last came; `undefined` while none is held. */
   headSeenAt(logId: LogId): number | undefined;
   /** Why nothing is taken from this log any more; `undefined` while it is trusted to keep one history. */
-  against(logId: LogId): string | undefined;
+  against(logId: LogId): Conviction | undefined;
   /** Where the log may be read, best place first; empty while none is worth asking. Throws `not_found`. */
   sources(logId: LogId): readonly LogAtRemote[];
   /** Calls after each change of a held head, and after a conviction. Returns what ends it. */
@@ -197,6 +209,24 @@ export interface Mirror {
   /** `undefined` for a log that is not mirrored. */
   status(logId: LogId): MirrorStatus | undefined;
   reader(logId: LogId): MirrorReader | undefined;
+}
+
+/** How far each configured voter is trusted, see docs/design/standing.md. */
+export interface Builders {
+  /** Grows whenever a standing changes. */
+  revision(): number;
+  /** One for each configured voter. */
+  standings(): readonly Standing[];
+  /** Why the voter counts for nothing; `undefined` while it counts. */
+  excluded(logId: LogId): string | undefined;
+  /** What the user said of voters, oldest first. */
+  overrides(): readonly Override[];
+  /** Resolves with the voter's standing, once what the user says is durable. Throws `not_found`, `invalid_argument`. */
+  override(override: Omit<Override, "at">): Promise<Standing>;
+  /** The voter gave another answer for a key than before. `path`: H(key). */
+  addSecondAnswer(voter: LogId, key: string, path: Hash): Promise<void>;
+  /** There are new claims, or proofs: standings are computed anew soon. */
+  changed(): void;
 }
 
 export interface Decision {

@@ -146,6 +146,11 @@ export class FakeLog {
     return this.heads.find((head) => equalBytes(head.mapRoot, mapRoot))?.treeSize;
   }
 
+  /** Where a key stands in the map. */
+  pathOf(key: Uint8Array): Hash {
+    return mapPath(this.#crypto, key);
+  }
+
   valueOf(digest: Hash): Uint8Array | undefined {
     const name = toHex(digest);
     return this.withheld.has(name) ? undefined : this.#values.get(name);

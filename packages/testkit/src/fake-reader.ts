@@ -1,5 +1,5 @@
 /** A fake log read as a node reads its own published logs (the shape of the node's `LogReader`). Proofs are kept. */
-import { toHex } from "@trustix/crypto";
+import { equalBytes, toHex } from "@trustix/crypto";
 import type { MapProof } from "@trustix/merkle";
 import type { Hash, LogHead, LogInfo, LogLeaf, MapEntry } from "@trustix/protocol";
 import type { FakeLog, FakeTree } from "./fake-log.ts";
@@ -36,6 +36,16 @@ export class FakeReader {
       this.#proofs.set(id, value);
     }
     return value;
+  }
+
+  /** Under the newest head. */
+  async claims(paths: readonly Hash[]): Promise<(MapEntry | undefined)[]> {
+    const { treeSize } = await this.head();
+    const entries = this.#log.entries.slice(0, treeSize);
+    return paths.map((path) => {
+      const index = entries.findIndex(({ key }) => equalBytes(this.#log.pathOf(key), path));
+      return index < 0 ? undefined : { digest: entries[index]!.digest, index };
+    });
   }
 
   consistencyProof(first: number, second: number): Promise<Hash[]> {

@@ -36,7 +36,8 @@ export async function readClaims(
   return records.map((record, i) => record && decodeClaim(record, keys[i]!));
 }
 
-function decodeClaim(bytes: Uint8Array, key: Uint8Array): StoredClaim {
+/** Throws `corrupt`. */
+export function decodeClaim(bytes: Uint8Array, key: Uint8Array): StoredClaim {
   const record = new RecordReader(bytes, "claim", key);
   const claim = { digest: record.bytes(32), index: record.u48(), firstSeen: record.u48() };
   record.end();

@@ -10,7 +10,7 @@ import { decide } from "@trustix/decider";
 import type { Policy, Sandbox } from "@trustix/decider";
 import type { LogHead, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { Clock, Decide, DecideReport, Follower, LogReader, Mirror, Values } from "../model.ts";
+import type { Builders, Clock, Decide, DecideReport, Follower, LogReader, Mirror, Values } from "../model.ts";
 import { DecidedCache } from "./decided-cache.ts";
 import { ClaimedValues } from "./claimed-values.ts";
 import { gatherVotes } from "./gather-votes.ts";
@@ -25,6 +25,7 @@ export interface DecideOptions {
   readonly follower: Pick<Follower, "vote" | "value" | "against" | "headSeenAt"> & { revision(): number };
   /** Followed logs that are copied here. */
   readonly mirror: Mirror;
+  readonly builders: Pick<Builders, "excluded" | "revision">;
   /** Published logs of this node. */
   readonly own: readonly LogReader[];
   readonly values: Values;
@@ -45,13 +46,13 @@ const AS_CLAIMED: Opinions = { opinions: new Map(), values: new Map() };
 export const DEFAULT_BUDGET_MS = 2_000;
 
 export function createDecide(options: DecideOptions): Decide {
-  const { clock, crypto, follower, mirror, sandbox } = options;
+  const { clock, crypto, follower, mirror, builders, sandbox } = options;
   const budgetMs = options.budgetMs ?? DEFAULT_BUDGET_MS;
   const own = new Map<LogId, LogReader>(options.own.map((reader) => [reader.info.id, reader]));
   const cache = new DecidedCache();
   const source = new ValueSource(options);
 
-  const revision = (): number => follower.revision() + mirror.revision();
+  const revision = (): number => follower.revision() + mirror.revision() + builders.revision();
 
   async function decideNow(policy: Policy, key: Uint8Array, signal: AbortSignal): Promise<Made> {
     const ids = policy.voters.map(({ logId }) => logId);
@@ -81,8 +82,11 @@ export function createDecide(options: DecideOptions): Decide {
     }
   }
 
-  /** The vote, if its head is young enough. */
+  /** The vote, if whoever casts it counts and its head is young enough. */
   function current(vote: Vote, { maxHeadAgeMs }: Policy, time: number): Vote {
+    const { logId } = vote;
+    const excluded = vote.outcome === "excluded" ? undefined : builders.excluded(logId);
+    if (excluded !== undefined) return { logId, outcome: "excluded", digest: undefined, reason: excluded };
     return maxHeadAgeMs === undefined ? vote : staleIfOld(vote, options, maxHeadAgeMs, time);
   }
 

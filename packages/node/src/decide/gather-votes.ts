@@ -3,7 +3,7 @@
  * unreachable: it costs the budget, never more, and still counts.
  */
 import type { Crypto } from "@trustix/crypto";
-import { type LogId, type LogHead, type Vote, mapPath } from "@trustix/protocol";
+import { type LogId, type Vote, mapPath } from "@trustix/protocol";
 import type { Clock, Follower, LogReader, Mirror } from "../model.ts";
 import { mirrorVotes } from "./mirror-votes.ts";
 
@@ -38,12 +38,13 @@ export async function gatherVotes(
   const stop = new AbortController();
   const copied = voters.ids.filter((id) => mirror.has(id) && !own.has(id));
   const catchUp = (ids: readonly LogId[]): Promise<void> => caughtUp(mirror, ids, limits);
-  const ofCopies = mirrorVotes(mirror, follower, copied, mapPath(crypto, key), catchUp);
+  const path = mapPath(crypto, key);
+  const ofCopies = mirrorVotes(mirror, follower, copied, path, catchUp);
   const all = Promise.all([
     ofCopies.then((some) => some.forEach(cast)),
     ...voters.ids.map(async (logId) => {
       const reader = own.get(logId);
-      if (reader !== undefined) cast(await ownVote(reader, key));
+      if (reader !== undefined) cast(await ownVote(reader, path));
       else if (!mirror.has(logId)) cast(await follower.vote(logId, key, stop.signal));
     }),
   ]);
@@ -77,11 +78,10 @@ async function caughtUp(
   limit.cancel();
 }
 
-async function ownVote(reader: LogReader, key: Uint8Array): Promise<Vote> {
+async function ownVote(reader: Pick<LogReader, "info" | "claims">, path: Uint8Array): Promise<Vote> {
   const logId = reader.info.id;
   try {
-    const head: LogHead = await reader.head();
-    const { entry } = await reader.mapValue(key, head.mapRoot);
+    const [entry] = await reader.claims([path]);
     return entry === undefined
       ? { logId, outcome: "absent", digest: undefined, reason: "" }
       : { logId, outcome: "claims", digest: entry.digest, reason: "" };

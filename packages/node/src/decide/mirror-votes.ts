@@ -25,7 +25,7 @@ export async function mirrorVotes(
     }
     return ids.map((logId, i): Vote => {
       const against = follower.against(logId);
-      if (against !== undefined) return vote(logId, "excluded", against);
+      if (against !== undefined) return vote(logId, "excluded", against.why);
       const claim = claims[i];
       if (claim !== undefined) return { logId, outcome: "claims", digest: claim.digest, reason: "" };
       return withoutClaim(mirror, logId);

@@ -14,6 +14,7 @@ const VALUE_SPACE = 0x20;
 const FOLLOWED_SPACE = 0x30;
 const CALLS_SPACE = 0x40;
 const CLAIM_SPACE = 0x50;
+const DOSSIER_SPACE = 0x60;
 
 /** Bytes of a store path's hash part. */
 export const HASH_PART_BYTES = 20;
@@ -46,6 +47,30 @@ export function claimKey(path: Uint8Array, serial: number): Uint8Array {
 /** All claims in the order of their paths, those of one path by serial; `from`: only paths from there on. */
 export function claimsFrom(from: Uint8Array = new Uint8Array(0)): KeyRange {
   return { from: joined(Uint8Array.of(CLAIM_SPACE), from), to: Uint8Array.of(CLAIM_SPACE + 1) };
+}
+
+/** What the user said of voters, in order. */
+export function overrideKey(n: number): Uint8Array {
+  return bundleKey(Uint8Array.of(DOSSIER_SPACE, 0x6f), n);
+}
+
+/** That a voter was excluded for dissent. `voter`: its id's 32 bytes. */
+export function exclusionKey(voter: Uint8Array): Uint8Array {
+  return joined(Uint8Array.of(DOSSIER_SPACE, 0x78), voter);
+}
+
+/** That a voter gave a second answer for the key with this map path. */
+export function secondAnswerKey(voter: Uint8Array, path: Uint8Array): Uint8Array {
+  return joined(joined(Uint8Array.of(DOSSIER_SPACE, 0x73), voter), path);
+}
+
+/** All of them, by the letter of their kind. */
+export function dossierRecords(): Readonly<Record<"overrides" | "exclusions" | "secondAnswers", KeyRange>> {
+  return {
+    overrides: rangeOf(Uint8Array.of(DOSSIER_SPACE, 0x6f)),
+    exclusions: rangeOf(Uint8Array.of(DOSSIER_SPACE, 0x78)),
+    secondAnswers: rangeOf(Uint8Array.of(DOSSIER_SPACE, 0x73)),
+  };
 }
 
 export interface KeyRange {
@@ -195,6 +220,7 @@ export function emptyRanges(serials: readonly number[]): KeyRange[] {
     followedRecords(),
     callRecords(),
     claimsFrom(),
+    ...Object.values(dossierRecords()).sort((a, b) => a.from[1]! - b.from[1]!),
   ];
   const ranges: KeyRange[] = [];
   let from = new Uint8Array(0);

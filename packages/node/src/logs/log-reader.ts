@@ -141,6 +141,17 @@ export function openLogReader({ reads, crypto, published, roots, maxRange = 1000
         if (!at) throw new NodeError("root_gone", "map root is not held: it was pruned or never published");
         return answerOf(await resolveNeeds(published.current.tree.prove(mapPath(crypto, key), at), reads));
       }),
+    claims: (paths) =>
+      explained("claims", async () => {
+        const { head, tree } = published.current;
+        const located = await resolveNeeds(tree.locate(paths), reads);
+        // The map in memory may be ahead of the head.
+        const held = located.map((index) => (index !== undefined && index < head.treeSize ? index : undefined));
+        const indices = held.filter((index) => index !== undefined);
+        const entries = await readEntries(reads, keys, indices);
+        let next = 0;
+        return held.map((index) => (index === undefined ? undefined : { digest: entries[next++]!.valueDigest, index }));
+      }),
     keyByHashPart: (hashPart) =>
       explained("key by hash part", async () => {
         if (hashPart.length !== HASH_PART_BYTES)

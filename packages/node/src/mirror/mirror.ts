@@ -74,6 +74,7 @@ export class LogMirror implements Mirror {
   readonly #turns: Turns;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  readonly #listeners: (() => void)[] = [];
   #unsubscribe: (() => void) | undefined;
   #revision = 0;
 
@@ -87,6 +88,11 @@ export class LogMirror implements Mirror {
   start(): void {
     this.#unsubscribe = this.#options.follower.onChange((logId) => this.#wake(logId));
     for (const logId of this.#copies.keys()) this.#wake(logId);
+  }
+
+  /** Calls after each change of what is served. */
+  onServed(call: () => void): void {
+    this.#listeners.push(call);
   }
 
   has(logId: LogId): boolean {
@@ -173,7 +179,7 @@ export class LogMirror implements Mirror {
           result = await copy.catchUp(
             this.#closing.signal,
             () => turn.isOver(),
-            () => void this.#revision++,
+            () => this.#served(),
           );
       } catch (error) {
         copy.failed(error);
@@ -186,6 +192,11 @@ export class LogMirror implements Mirror {
       else if (!copy.again) this.#retryLater(copy);
     } while (copy.again && !this.#closing.signal.aborted);
     copy.rest();
+  }
+
+  #served(): void {
+    this.#revision++;
+    for (const call of this.#listeners) call();
   }
 
   /** A lie stays one until the log signs another head. */

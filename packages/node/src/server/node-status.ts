@@ -30,7 +30,7 @@ export async function nodeStatus(parts: ServerParts): Promise<MessageInitShape<t
 }
 
 /** `undefined` for a log that was stopped before it published anything. */
-export async function headIfAny(reader: LogReader): Promise<LogHead | undefined> {
+export async function headIfAny(reader: Pick<LogReader, "head">): Promise<LogHead | undefined> {
   try {
     return await reader.head();
   } catch (error) {

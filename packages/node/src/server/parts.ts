@@ -1,12 +1,24 @@
 /** What the server serves: the parts of the daemon, as the seams of the node name them. */
 import type { Crypto } from "@trustix/crypto";
+import type { Policy } from "@trustix/decider";
 import type { LogId } from "@trustix/protocol";
-import type { Clock, Decide, Follower, LogReader, Mirror, Publisher, SignedCalls, Tokens, Values } from "../model.ts";
+import type {
+  Builders,
+  Clock,
+  Decide,
+  Follower,
+  LogReader,
+  Mirror,
+  Publisher,
+  SignedCalls,
+  Tokens,
+  Values,
+} from "../model.ts";
 
 /** A log of this node: its readers' side and its one writer. */
 export interface PublishedLog {
   readonly name: string;
-  readonly reader: LogReader;
+  readonly reader: Omit<LogReader, "claims">;
   readonly publisher: Publisher;
 }
 
@@ -21,6 +33,9 @@ export interface ServerParts {
   readonly follower: Pick<Follower, "logs" | "value">;
   /** Followed logs that are copied here. */
   readonly mirror: Pick<Mirror, "status" | "reader">;
+  /** What decisions are made by; names the voters. */
+  readonly policies: readonly Policy[];
+  readonly builders: Pick<Builders, "standings" | "overrides" | "override">;
   readonly decide: Decide;
   /** Another text after each start and whenever votes of followed logs, or the policy, may come out differently. */
   readonly generation: () => string;

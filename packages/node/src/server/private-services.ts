@@ -8,6 +8,7 @@ import { LogRPC, NodeExt, RefusedRequestSchema, RPCApi, SubmitResponse_Status, U
 import { headToWire, logToWire, parseLogId, undecidedToWire, voteToWire, type LogId } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { DecideReport, MirrorReader } from "../model.ts";
+import { buildersResponse, overrideBuilder } from "./builder-status.ts";
 import { nodeStatus, refusedPage } from "./node-status.ts";
 import type { ServerParts } from "./parts.ts";
 import { ofProtocols, publishedValue } from "./public-services.ts";
@@ -60,6 +61,8 @@ export function privateRoutes(parts: ServerParts): Route[] {
       const after = isFieldSet(request, RefusedRequestSchema.field.After) ? request.After : undefined;
       return refusedPage(await publishedLog(parts, request.LogID).publisher.refused(after));
     }),
+    readRoute("private", NodeExt.method.builders, async () => buildersResponse(parts)),
+    writeRoute(NodeExt.method.overrideBuilder, (request) => overrideBuilder(parts, request)),
     readRoute("private", NodeExt.method.pathByHashPart, async ({ HashPart }) => ({
       Paths: await pathsByHashPart(parts, HashPart),
     })),

@@ -8,7 +8,7 @@ import type { Evidence, HeadResult, LogAtRemote, LogClient } from "@trustix/clie
 import { checkEvidence, logClient } from "@trustix/client";
 import { ProtocolError, type Hash, type LogId, type Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { Clock, FollowedLog } from "../model.ts";
+import type { Clock, Conviction, FollowedLog } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
 import { castVote } from "./cast-vote.ts";
 import type { ProofOptions, ShownHead } from "./connect-heads.ts";
@@ -136,8 +136,8 @@ class RemoteFollower implements CacheableFollower {
     return this.#followed.get(logId)?.head.seenAt;
   }
 
-  against(logId: LogId): string | undefined {
-    return this.#followed.get(logId)?.head.against?.why;
+  against(logId: LogId): Conviction | undefined {
+    return this.#followed.get(logId)?.head.against;
   }
 
   sources(logId: LogId): readonly LogAtRemote[] {

@@ -11,7 +11,7 @@ import { NodeError } from "../../src/errors.ts";
 import type { DecideReport, Values } from "../../src/model.ts";
 import { crypto, follow } from "../subscriber/network.ts";
 import type { Network } from "../subscriber/network.ts";
-import { NO_MIRROR } from "../no-mirror.ts";
+import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
 
 const QUORUM_3: Rule = { engine: "quorum", threshold: 3, voters: undefined };
 const NAMES = ["mercury", "venus", "saturn", "mars"];
@@ -56,6 +56,7 @@ async function party(options: Partial<DecideOptions> = {}, rules: readonly Rule[
     policies: [{ ...POLICY_DEFAULTS, protocol: TEST, rules, voters }],
     follower: net.follower,
     mirror: NO_MIRROR,
+    builders: NO_STANDING,
     own: [],
     values: NO_VALUES,
     sandbox: undefined,
@@ -153,6 +154,7 @@ test("this node's own log votes without the network, and one that cannot be read
     ],
     follower,
     mirror: NO_MIRROR,
+    builders: NO_STANDING,
     own: [reader],
     values: { getMany: () => Promise.resolve([utf8("good")]) },
     sandbox: undefined,
@@ -205,6 +207,7 @@ test("whoever fetches it, a value with another digest is not returned", async ()
       revision: () => 0,
     },
     mirror: NO_MIRROR,
+    builders: NO_STANDING,
     own: [],
     values: NO_VALUES,
     sandbox: undefined,
@@ -262,6 +265,7 @@ test("an unknown protocol and one without rules are errors that say what to do",
     policies: [],
     follower: { vote: unused, value: unused, against: unused, headSeenAt: unused, revision: () => 0 },
     mirror: NO_MIRROR,
+    builders: NO_STANDING,
     own: [],
     values: NO_VALUES,
     sandbox: undefined,

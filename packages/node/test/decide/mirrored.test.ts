@@ -8,6 +8,7 @@ import { createDecide } from "../../src/decide/index.ts";
 import { openValues } from "../../src/logs/values.ts";
 import type { DecideReport } from "../../src/model.ts";
 import { mirrored, until, type Mirrored, type MirrorSetup } from "../mirror/mirrors.ts";
+import { NO_STANDING } from "../idle-parts.ts";
 import { crypto } from "../subscriber/network.ts";
 
 const NAMES = ["mercury", "venus", "saturn", "mars"];
@@ -40,6 +41,7 @@ async function party(setup: MirrorSetup = {}): Promise<Party> {
     ],
     follower: net.follower,
     mirror: net.mirror,
+    builders: NO_STANDING,
     own: [],
     values: openValues(net.store, crypto),
     sandbox: undefined,
@@ -86,6 +88,7 @@ test("a copy that is not complete claims nothing, says how far it is, and nobody
     ],
     follower: net.follower,
     mirror: net.mirror,
+    builders: NO_STANDING,
     own: [],
     values: openValues(net.store, crypto),
     sandbox: undefined,

@@ -8,6 +8,7 @@ import { createDecide } from "../../src/decide/index.ts";
 import { openValues } from "../../src/logs/values.ts";
 import type { DecideReport } from "../../src/model.ts";
 import { mirrored, type Mirrored } from "../mirror/mirrors.ts";
+import { NO_STANDING } from "../idle-parts.ts";
 import { crypto } from "../subscriber/network.ts";
 
 const PATH = "/nix/store/jhljligxal6sqbs1rh1h7gpzas9xhxy9-rocket-1.0";
@@ -50,6 +51,7 @@ async function party(values: readonly string[], threshold: number, policy: Parti
     ],
     follower: net.follower,
     mirror: net.mirror,
+    builders: NO_STANDING,
     own: [],
     values: openValues(net.store, crypto),
     sandbox: undefined,

@@ -10,7 +10,7 @@ import { ValueSource } from "../../src/decide/value-source.ts";
 import type { DecideReport, Values } from "../../src/model.ts";
 import { crypto, follow } from "../subscriber/network.ts";
 import type { Network } from "../subscriber/network.ts";
-import { NO_MIRROR } from "../no-mirror.ts";
+import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
 
 const NO_VALUES: Values = { getMany: (digests) => Promise.resolve(digests.map(() => undefined)) };
 const { signal } = new AbortController();
@@ -38,6 +38,7 @@ async function two(): Promise<Two> {
     ],
     follower: net.follower,
     mirror: NO_MIRROR,
+    builders: NO_STANDING,
     own: [],
     values: NO_VALUES,
     sandbox: undefined,

@@ -103,7 +103,7 @@ interface Entry extends SubmitItem {
 }
 
 /** Reader, publisher and values of one log, in memory. */
-export class ReferenceLog implements LogReader, Publisher {
+export class ReferenceLog implements Omit<LogReader, "claims">, Publisher {
   readonly info: LogInfo;
   readonly #seed: Uint8Array;
   readonly #entries: Entry[] = [];

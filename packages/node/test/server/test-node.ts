@@ -15,7 +15,7 @@ import { NodeError } from "../../src/errors.ts";
 import type { Clock, DecideReport, FollowedLog } from "../../src/model.ts";
 import { startServer, type ListenerOptions, type RunningServer, type ServerParts } from "../../src/server/index.ts";
 import { crypto, ReferenceLog } from "./reference-log.ts";
-import { NO_MIRROR } from "../no-mirror.ts";
+import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
 
 /** Key of the log `5fea3cb4...` of the golden vectors. */
 export const SEED = fromBase64(
@@ -119,6 +119,8 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     values: log,
     follower: followerOf(options.followed ?? [], options.followedValues ?? []),
     mirror: NO_MIRROR,
+    builders: NO_STANDING,
+    policies: [],
     decide: options.decide ?? decideBy(log),
     generation: () => "test",
     tokens,

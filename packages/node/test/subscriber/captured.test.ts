@@ -13,7 +13,7 @@ import type { Clock, Decide } from "../../src/model.ts";
 import { openFollower } from "../../src/subscriber/index.ts";
 import type { CacheableFollower } from "../../src/subscriber/index.ts";
 import { crypto } from "./network.ts";
-import { NO_MIRROR } from "../no-mirror.ts";
+import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
 
 const publicKey = fromBase64("hq/ktSEjujX4N/K6iRLqNAvSzjEshiYiSxueRFhJnT0=");
 const info: LogInfo = { id: logIdOf(crypto, { protocol: TEST, publicKey }), protocol: TEST, publicKey, meta: {} };
@@ -60,6 +60,7 @@ async function followFrom(moment: string): Promise<Followed> {
     ],
     follower,
     mirror: NO_MIRROR,
+    builders: NO_STANDING,
     own: [],
     values: { getMany: (digests) => Promise.resolve(digests.map(() => undefined)) },
     sandbox: undefined,

@@ -18,7 +18,7 @@ import { defaultOptions, startServer } from "../../src/server/index.ts";
 import { openFollower } from "../../src/subscriber/index.ts";
 import type { CacheableFollower } from "../../src/subscriber/index.ts";
 import { crypto } from "./network.ts";
-import { NO_MIRROR } from "../no-mirror.ts";
+import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
 
 const seed = crypto.sha256(utf8("a real node"));
 const publicKey = crypto.ed25519PublicKey(seed);
@@ -60,6 +60,8 @@ async function pair(retainHeads: number): Promise<Pair> {
       values: openValues(store, crypto),
       follower: { logs: () => [], value: unused },
       mirror: NO_MIRROR,
+      builders: NO_STANDING,
+      policies: [],
       decide: { decide: unused },
       generation: () => "test",
       tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },

@@ -674,6 +674,351 @@ export declare type RevokeTokenResponse = Message<"trustix_ext.v1.RevokeTokenRes
 export declare const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse>;
 
 /**
+ * @generated from message trustix_ext.v1.BuildersRequest
+ */
+export declare type BuildersRequest = Message<"trustix_ext.v1.BuildersRequest"> & {
+};
+
+/**
+ * Describes the message trustix_ext.v1.BuildersRequest.
+ * Use `create(BuildersRequestSchema)` to create a new message.
+ */
+export declare const BuildersRequestSchema: GenMessage<BuildersRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.BuildersResponse
+ */
+export declare type BuildersResponse = Message<"trustix_ext.v1.BuildersResponse"> & {
+  /**
+   * Every configured voter, protocol by protocol.
+   *
+   * @generated from field: repeated trustix_ext.v1.BuilderStatus Builders = 1;
+   */
+  Builders: BuilderStatus[];
+
+  /**
+   * What the user said, oldest first.
+   *
+   * @generated from field: repeated trustix_ext.v1.BuilderOverride Overrides = 2;
+   */
+  Overrides: BuilderOverride[];
+};
+
+/**
+ * Describes the message trustix_ext.v1.BuildersResponse.
+ * Use `create(BuildersResponseSchema)` to create a new message.
+ */
+export declare const BuildersResponseSchema: GenMessage<BuildersResponse>;
+
+/**
+ * @generated from message trustix_ext.v1.BuilderStatus
+ */
+export declare type BuilderStatus = Message<"trustix_ext.v1.BuilderStatus"> & {
+  /**
+   * @generated from field: optional string LogID = 1;
+   */
+  LogID: string;
+
+  /**
+   * @generated from field: optional string Name = 2;
+   */
+  Name: string;
+
+  /**
+   * @generated from field: optional string Operator = 3;
+   */
+  Operator: string;
+
+  /**
+   * The id of the protocol.
+   *
+   * @generated from field: optional string Protocol = 4;
+   */
+  Protocol: string;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.BuilderStatus.Standings Standing = 5;
+   */
+  Standing: BuilderStatus_Standings;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.BuilderStatus.Causes Cause = 6;
+   */
+  Cause: BuilderStatus_Causes;
+
+  /**
+   * Milliseconds since 1970; there if it is excluded.
+   *
+   * @generated from field: optional uint64 Since = 7;
+   */
+  Since: bigint;
+
+  /**
+   * Sentences without their subject, the weightiest first.
+   *
+   * @generated from field: repeated string Reasons = 8;
+   */
+  Reasons: string[];
+
+  /**
+   * @generated from field: optional trustix_ext.v1.BuilderFigures Figures = 9;
+   */
+  Figures?: BuilderFigures | undefined;
+
+  /**
+   * The latest dissents that count.
+   *
+   * @generated from field: repeated trustix_ext.v1.Dissent Examples = 10;
+   */
+  Examples: Dissent[];
+};
+
+/**
+ * Describes the message trustix_ext.v1.BuilderStatus.
+ * Use `create(BuilderStatusSchema)` to create a new message.
+ */
+export declare const BuilderStatusSchema: GenMessage<BuilderStatus>;
+
+/**
+ * @generated from enum trustix_ext.v1.BuilderStatus.Standings
+ */
+export enum BuilderStatus_Standings {
+  /**
+   * @generated from enum value: UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: GOOD = 1;
+   */
+  GOOD = 1,
+
+  /**
+   * @generated from enum value: SUSPECT = 2;
+   */
+  SUSPECT = 2,
+
+  /**
+   * @generated from enum value: EXCLUDED = 3;
+   */
+  EXCLUDED = 3,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.BuilderStatus.Standings.
+ */
+export declare const BuilderStatus_StandingsSchema: GenEnum<BuilderStatus_Standings>;
+
+/**
+ * @generated from enum trustix_ext.v1.BuilderStatus.Causes
+ */
+export enum BuilderStatus_Causes {
+  /**
+   * @generated from enum value: NONE = 0;
+   */
+  NONE = 0,
+
+  /**
+   * @generated from enum value: USER = 1;
+   */
+  USER = 1,
+
+  /**
+   * @generated from enum value: PROOF = 2;
+   */
+  PROOF = 2,
+
+  /**
+   * @generated from enum value: DISSENT = 3;
+   */
+  DISSENT = 3,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.BuilderStatus.Causes.
+ */
+export declare const BuilderStatus_CausesSchema: GenEnum<BuilderStatus_Causes>;
+
+/**
+ * Keys, counted by how a voter's claims compare with those of the others.
+ *
+ * @generated from message trustix_ext.v1.BuilderFigures
+ */
+export declare type BuilderFigures = Message<"trustix_ext.v1.BuilderFigures"> & {
+  /**
+   * The sum of the next seven.
+   *
+   * @generated from field: optional uint64 Claims = 1;
+   */
+  Claims: bigint;
+
+  /**
+   * @generated from field: optional uint64 Single = 2;
+   */
+  Single: bigint;
+
+  /**
+   * @generated from field: optional uint64 FewAgreed = 3;
+   */
+  FewAgreed: bigint;
+
+  /**
+   * @generated from field: optional uint64 FewDiffering = 4;
+   */
+  FewDiffering: bigint;
+
+  /**
+   * @generated from field: optional uint64 Agreed = 5;
+   */
+  Agreed: bigint;
+
+  /**
+   * @generated from field: optional uint64 Alone = 6;
+   */
+  Alone: bigint;
+
+  /**
+   * @generated from field: optional uint64 Split = 7;
+   */
+  Split: bigint;
+
+  /**
+   * @generated from field: optional uint64 Scattered = 8;
+   */
+  Scattered: bigint;
+
+  /**
+   * @generated from field: optional uint64 Forgiven = 9;
+   */
+  Forgiven: bigint;
+
+  /**
+   * @generated from field: optional uint64 SecondAnswers = 10;
+   */
+  SecondAnswers: bigint;
+};
+
+/**
+ * Describes the message trustix_ext.v1.BuilderFigures.
+ * Use `create(BuilderFiguresSchema)` to create a new message.
+ */
+export declare const BuilderFiguresSchema: GenMessage<BuilderFigures>;
+
+/**
+ * @generated from message trustix_ext.v1.Dissent
+ */
+export declare type Dissent = Message<"trustix_ext.v1.Dissent"> & {
+  /**
+   * @generated from field: optional string Key = 1;
+   */
+  Key: string;
+
+  /**
+   * Milliseconds since 1970.
+   *
+   * @generated from field: optional uint64 At = 2;
+   */
+  At: bigint;
+
+  /**
+   * Another answer than its own first one, rather than another than the others'.
+   *
+   * @generated from field: optional bool SecondAnswer = 3;
+   */
+  SecondAnswer: boolean;
+};
+
+/**
+ * Describes the message trustix_ext.v1.Dissent.
+ * Use `create(DissentSchema)` to create a new message.
+ */
+export declare const DissentSchema: GenMessage<Dissent>;
+
+/**
+ * @generated from message trustix_ext.v1.BuilderOverride
+ */
+export declare type BuilderOverride = Message<"trustix_ext.v1.BuilderOverride"> & {
+  /**
+   * @generated from field: optional string LogID = 1;
+   */
+  LogID: string;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.BuilderOverride.Kinds Kind = 2;
+   */
+  Kind: BuilderOverride_Kinds;
+
+  /**
+   * @generated from field: optional string Reason = 3;
+   */
+  Reason: string;
+
+  /**
+   * Milliseconds since 1970.
+   *
+   * @generated from field: optional uint64 At = 4;
+   */
+  At: bigint;
+};
+
+/**
+ * Describes the message trustix_ext.v1.BuilderOverride.
+ * Use `create(BuilderOverrideSchema)` to create a new message.
+ */
+export declare const BuilderOverrideSchema: GenMessage<BuilderOverride>;
+
+/**
+ * @generated from enum trustix_ext.v1.BuilderOverride.Kinds
+ */
+export enum BuilderOverride_Kinds {
+  /**
+   * @generated from enum value: UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: PARDON = 1;
+   */
+  PARDON = 1,
+
+  /**
+   * @generated from enum value: EXCLUDE = 2;
+   */
+  EXCLUDE = 2,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.BuilderOverride.Kinds.
+ */
+export declare const BuilderOverride_KindsSchema: GenEnum<BuilderOverride_Kinds>;
+
+/**
+ * @generated from message trustix_ext.v1.OverrideBuilderRequest
+ */
+export declare type OverrideBuilderRequest = Message<"trustix_ext.v1.OverrideBuilderRequest"> & {
+  /**
+   * @generated from field: optional string LogID = 1;
+   */
+  LogID: string;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.BuilderOverride.Kinds Kind = 2;
+   */
+  Kind: BuilderOverride_Kinds;
+
+  /**
+   * @generated from field: optional string Reason = 3;
+   */
+  Reason: string;
+};
+
+/**
+ * Describes the message trustix_ext.v1.OverrideBuilderRequest.
+ * Use `create(OverrideBuilderRequestSchema)` to create a new message.
+ */
+export declare const OverrideBuilderRequestSchema: GenMessage<OverrideBuilderRequest>;
+
+/**
  * Public, beside LogAPI.
  *
  * @generated from service trustix_ext.v1.LogExt
@@ -748,6 +1093,26 @@ export declare const NodeExt: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * How far each configured voter is trusted, and why.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.Builders
+   */
+  builders: {
+    methodKind: "unary";
+    input: typeof BuildersRequestSchema;
+    output: typeof BuildersResponseSchema;
+  },
+  /**
+   * The user's word on a voter. A write.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.OverrideBuilder
+   */
+  overrideBuilder: {
+    methodKind: "unary";
+    input: typeof OverrideBuilderRequestSchema;
+    output: typeof BuilderStatusSchema;
   },
 }>;
 
