@@ -1,5 +1,5 @@
 /** docs/operate/commands.md: every command, flag and example, from the words that `--help` prints. */
-import type { CommandSpec, FlagSpec } from "../../packages/cli/src/command.ts";
+import type { CommandGroup, CommandSpec, FlagSpec } from "../../packages/cli/src/command.ts";
 import type { ProgramSpec } from "../../packages/cli/src/program.ts";
 import type { Generator } from "./generators.ts";
 
@@ -21,16 +21,20 @@ export const commandsPage: Generator = {
 };
 
 type Words = Pick<CommandSpec, "name" | "summary" | "details" | "args" | "flags" | "examples">;
-type Program = Pick<ProgramSpec, "name" | "summary" | "flags" | "examples"> & { readonly commands: readonly Words[] };
+type Group = Omit<CommandGroup, "commands"> & { readonly commands: readonly Words[] };
+type Program = Pick<ProgramSpec, "name" | "summary" | "flags" | "examples"> & {
+  readonly commands: readonly (Words | Group)[];
+};
 
 /** One section a program, one heading a command. */
 export function renderCommands(programs: readonly Program[]): string {
   return `${[INTRODUCTION, ...programs.map(program)].join("\n\n")}\n`;
 }
 
-function program({ name, summary, flags, examples, commands }: Program): string {
+function program({ name, summary, flags, examples, commands: tree }: Program): string {
+  const commands = tree.flatMap((command) => ("commands" in command ? inGroup(command) : [command]));
   const list = commands
-    .map((command) => `- [\`${command.name}\`](#${name}-${command.name}): ${command.summary}`)
+    .map((command) => `- [\`${command.name}\`](#${name}-${command.name.replace(" ", "-")}): ${command.summary}`)
     .join("\n");
   const anywhere = `Before or after any command's name:\n\n${flagTable(flags)}`;
   return [
@@ -41,6 +45,11 @@ function program({ name, summary, flags, examples, commands }: Program): string 
     anywhere,
     ...commands.map((command) => section(name, command)),
   ].join("\n\n");
+}
+
+/** A group's commands by their whole names. */
+function inGroup({ name, commands }: Group): Words[] {
+  return commands.map((command) => ({ ...command, name: `${name} ${command.name}` }));
 }
 
 function section(

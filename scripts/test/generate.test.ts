@@ -48,6 +48,11 @@ test("the command page has a heading a command, with usage, arguments, flags and
           examples: ["trustix submit --key 00"],
         },
         { name: "flush", summary: "flush", examples: ["trustix flush"] },
+        {
+          name: "policy",
+          summary: "about policies",
+          commands: [{ name: "check", summary: "check", examples: ["trustix policy check"] }],
+        },
       ],
     },
   ]);
@@ -58,5 +63,7 @@ test("the command page has a heading a command, with usage, arguments, flags and
   expect(page).toContain(
     "| `<path...>` | store paths |\n| `--key <hex>` | *required:* the key |\n\n```sh\ntrustix submit --key 00\n```",
   );
+  expect(page).toContain("- [`policy check`](#trustix-policy-check): check\n");
+  expect(page).toContain("### trustix policy check\n\nCheck.\n\n    trustix policy check\n");
   expect(page).toContain("### trustix flush\n\nFlush.\n\n    trustix flush\n\n```sh\ntrustix flush\n```\n");
 });

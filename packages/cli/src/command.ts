@@ -17,6 +17,14 @@ export interface CommandSpec {
   load(): Promise<{ readonly run: Action }>;
 }
 
+/** Commands under one word: `policy check` is the command `check` of the group `policy`. */
+export interface CommandGroup {
+  readonly name: string;
+  /** One line. */
+  readonly summary: string;
+  readonly commands: readonly CommandSpec[];
+}
+
 export interface FlagSpec {
   /** `--key <hex>`, `--json`, `--listen <url...>`. */
   readonly words: string;

@@ -4,14 +4,14 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { EXIT, usageError, type CliError } from "./cli-error.ts";
-import type { CommandInput, CommandSpec, FlagSpec, Io } from "./command.ts";
+import type { CommandGroup, CommandInput, CommandSpec, FlagSpec, Io } from "./command.ts";
 
 export interface ProgramSpec {
   readonly name: string;
   readonly summary: string;
   readonly version: string;
   readonly flags: readonly FlagSpec[];
-  readonly commands: readonly CommandSpec[];
+  readonly commands: readonly (CommandSpec | CommandGroup)[];
   readonly examples: readonly string[];
 }
 
@@ -23,20 +23,24 @@ export async function runProgram(spec: ProgramSpec, argv: readonly string[], io:
     .version(`${spec.name} ${spec.version}`, "--version", "print the version")
     .addHelpText("after", examplesText(spec.examples));
   for (const flag of spec.flags) program.addOption(optionOf(flag));
-  for (const command of spec.commands) {
-    const sub = base(program.command(command.name), io)
-      .summary(command.summary)
-      .description(`${capital(command.summary)}.${command.details === undefined ? "" : `\n\n${command.details}`}`)
-      .addHelpText("after", examplesText(command.examples))
-      .configureHelp({ showGlobalOptions: true });
+  const add = (parent: Command, command: CommandSpec, name: string): void => {
+    const sub = subcommand(parent, command, command.examples, command.details, io);
     for (const [word, description] of command.args ?? []) sub.argument(word, description);
     for (const flag of command.flags ?? []) sub.addOption(optionOf(flag));
     sub.action(async () => {
       const input = inputOf(sub.args, sub.optsWithGlobals<Record<string, unknown>>(), io);
-      checkRequired(command, input, spec.name);
+      checkRequired(command, input, name);
       const { run } = await command.load();
       exit = (await run(input)) ?? EXIT.done;
     });
+  };
+  for (const command of spec.commands) {
+    if (!("commands" in command)) add(program, command, `${spec.name} ${command.name}`);
+    else {
+      const examples = command.commands.flatMap((inner) => inner.examples.slice(0, 1));
+      const group = subcommand(program, command, examples, undefined, io);
+      for (const inner of command.commands) add(group, inner, `${spec.name} ${command.name} ${inner.name}`);
+    }
   }
   try {
     await program.parseAsync([...argv], { from: "user" });
@@ -67,16 +71,30 @@ function base(command: Command, io: Io): Command {
     });
 }
 
+function subcommand(
+  parent: Command,
+  { name, summary }: CommandSpec | CommandGroup,
+  examples: readonly string[],
+  details: string | undefined,
+  io: Io,
+): Command {
+  return base(parent.command(name), io)
+    .summary(summary)
+    .description(`${capital(summary)}.${details === undefined ? "" : `\n\n${details}`}`)
+    .addHelpText("after", examplesText(examples))
+    .configureHelp({ showGlobalOptions: true });
+}
+
 function optionOf({ words, description, required }: FlagSpec): Option {
   return new Option(words, required === true ? `${description} (required)` : description);
 }
 
 /** Checked here and not by commander, which would name a missing flag before the misspelt one that was meant. */
-function checkRequired(spec: CommandSpec, input: CommandInput, program: string): void {
-  for (const { words, required } of spec.flags ?? []) {
+function checkRequired({ flags = [] }: CommandSpec, input: CommandInput, name: string): void {
+  for (const { words, required } of flags) {
     const flag = words.replace(/^--([\w-]+).*$/, "$1");
     if (required === true && input.text(flag) === undefined) {
-      throw usageError(`${words} is missing`, `see \`${program} ${spec.name} --help\``);
+      throw usageError(`${words} is missing`, `see \`${name} --help\``);
     }
   }
 }
@@ -86,12 +104,14 @@ function wordError(
   error: CommanderError,
   name: string,
   argv: readonly string[],
-  commands: readonly CommandSpec[],
+  commands: ProgramSpec["commands"],
 ): CliError {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
-  const command = commands.find((known) => argv.includes(known.name))?.name;
-  const help = `${name}${command === undefined ? "" : ` ${command}`} --help`;
+  const command = commands.find((known) => argv.includes(known.name));
+  const inner = command !== undefined && "commands" in command ? command.commands : [];
+  const nested = inner.find((known) => argv.includes(known.name));
+  const help = [name, command?.name, nested?.name, "--help"].filter((word) => word !== undefined).join(" ");
   return usageError(first, suggestion === undefined ? `see \`${help}\`` : `did you mean ${suggestion}?`);
 }
 

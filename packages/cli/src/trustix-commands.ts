@@ -1,12 +1,12 @@
 /** The commands of `trustix`: words only; actions load when they are run. */
-import type { CommandSpec } from "./command.ts";
+import type { CommandGroup, CommandSpec } from "./command.ts";
 import { CONNECTION_FLAGS, JSON_FLAG } from "./flags.ts";
 import type { ProgramSpec } from "./program.ts";
 import { VERSION } from "./version.ts";
 
 const KEY = { words: "--key <hex>", description: "the key, in hex", required: true } as const;
 
-const COMMANDS: readonly CommandSpec[] = [
+const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
   {
     name: "daemon",
     summary: "run the node: publish, follow, answer",
@@ -139,6 +139,27 @@ const COMMANDS: readonly CommandSpec[] = [
     flags: [{ words: "--protocol <name>", description: "nix, test or an id", required: true }, KEY, JSON_FLAG],
     examples: ["trustix decide --protocol nix --key $(printf %s /nix/store/...-hello-2.12 | xxd -p -c 0)"],
     load: () => import("./commands/decide.ts"),
+  },
+  {
+    name: "policy",
+    summary: "say what a configuration's policies are worth",
+    commands: [
+      {
+        name: "check",
+        summary: "explain each policy in sentences, and say what is odd about it",
+        details:
+          "Reads the configuration only, and needs no node. Counts how few operators can decide together.\n" +
+          "Exit 3 if a policy can never decide, or one operator can meet it alone; all else is a warning.\n" +
+          "What the daemon would refuse, a threshold above all voters for example, is refused with exit 2.",
+        flags: [
+          { words: "--config <file>", description: "TOML or JSON (default: trustix.toml in the configuration folder)" },
+          { words: "--protocol <name>", description: "nix, test or an id (default: every protocol with rules)" },
+          JSON_FLAG,
+        ],
+        examples: ["trustix policy check --config trustix.toml"],
+        load: () => import("./commands/policy-check.ts"),
+      },
+    ],
   },
   {
     name: "status",

@@ -1,5 +1,5 @@
 /** A policy in plain sentences: who votes, who must agree, what happens otherwise. */
-import { unitOf, votersByName } from "./count-votes.ts";
+import { compareText, unitOf, votersByName } from "./count-votes.ts";
 import { analysePolicy } from "./analyse-policy.ts";
 import { lastDay, printable, wordList } from "./explain.ts";
 import type { Exception, Policy, Quorum, QuorumGroup, Rule, Voter } from "./policy.ts";
@@ -11,11 +11,7 @@ export function explainPolicy(policy: Policy, time: number): string[] {
   const { fewest } = analysePolicy(policy, time);
   return [
     whoVotes(voters),
-    ...policy.rules.map((rule, i) => {
-      const first =
-        policy.rules.length === 1 ? "Decided is" : i === 0 ? "Decided is, by rule 1," : `Else, by rule ${i + 1},`;
-      return `${first} ${explainRule(rule, voters)}`;
-    }),
+    ...policy.rules.map((rule, i) => `${leadOf(policy.rules, i)} ${explainRule(rule, voters)}`),
     ...policy.exceptions.map((exception) => explainException(exception, voters, time)),
     ...(fewest === undefined ? [] : [explainWorth(fewest.operators, fewest.atLeast)]),
     ...explainAge(policy),
@@ -23,10 +19,15 @@ export function explainPolicy(policy: Policy, time: number): string[] {
   ];
 }
 
+function leadOf(rules: readonly Rule[], i: number): string {
+  if (rules.length === 1) return "A value is decided";
+  return i === 0 ? "A value is decided by rule 1" : `Else by rule ${i + 1}`;
+}
+
 function whoVotes(voters: readonly Voter[]): string {
   if (voters.length === 0) return "Nobody votes";
   const units = membersOfQuorum({ threshold: 1, voters: undefined }, voters);
-  const words = wordList(units.map((unit) => memberName(unit, voters)));
+  const words = wordList(units.map((unit) => memberName(unit, voters)).sort(compareText));
   if (units.length === voters.length) return `${count(units.length, "voter")}: ${words}`;
   return `${count(voters.length, "voter")} of ${count(units.length, "operator")}, each of which counts once: ${words}`;
 }
@@ -51,23 +52,25 @@ function memberName(member: Member, voters: readonly Voter[]): string {
 function explainRule(rule: Rule, voters: readonly Voter[]): string {
   switch (rule.engine) {
     case "quorum":
-      return `the only value claimed by ${explainQuorum(rule, voters)}`;
+      return `when it is the only one claimed by ${explainQuorum(rule, voters)}`;
     case "percentage": {
-      const who = membersOfQuorum({ threshold: 1, voters: undefined }, voters).length === voters.length;
-      return `the leading value, if at least ${rule.minimum} % of all ${who ? "voters" : "operators"} claim it`;
+      const units = membersOfQuorum({ threshold: 1, voters: undefined }, voters).length;
+      const who = units === voters.length ? "voters" : "operators";
+      return `when it leads alone and at least ${rule.minimum} % of all ${who} claim it`;
     }
     case "logid":
-      return `whatever ${voters.find(({ logId }) => logId === rule.id)?.name ?? `voter ${rule.id.slice(0, 8)}`} claims`;
+      return `when ${voters.find(({ logId }) => logId === rule.id)?.name ?? `voter ${rule.id.slice(0, 8)}`} claims it`;
     case "javascript":
-      return `what a function of ${rule.source.length} characters chooses among the claims`;
+      return `when a function of ${rule.source.length} characters chooses it among the claims`;
   }
 }
 
 /** `at least 2 of mars, mercury and venus`; `a weight of at least 3 of 5 among ...`. */
 function explainQuorum(quorum: Quorum | QuorumGroup, voters: readonly Voter[]): string {
   const members = membersOfQuorum(quorum, voters);
+  const names = members.map((member) => memberName(member, voters));
   const strangers = strangersOf(quorum, voters).map((id) => `${id.slice(0, 8)} (not configured)`);
-  const words = wordList([...members.map((member) => memberName(member, voters)), ...strangers]);
+  const words = wordList([...names.sort(compareText), ...strangers]);
   const n = members.length + strangers.length;
   const { threshold } = quorum;
   if (members.some(({ weight }) => weight !== 1)) {
@@ -89,7 +92,7 @@ function explainException(exception: Exception, voters: readonly Voter[], time: 
   const what = match.startsWith("/") ? match : `names like ${printable(match)}`;
   const day = lastDay(expires);
   const until = day.includes("T") ? `Until ${day}` : `Until the end of ${day}`;
-  const who = `if no rule decides, the only value claimed by ${explainQuorum(exception, voters)} is (${printable(reason)})`;
+  const who = `if no rule decides, a value claimed by ${explainQuorum(exception, voters)} is enough (${printable(reason)})`;
   return time < expires ? `${until}, for ${what}: ${who}` : `Not any more, it ended with ${day}: for ${what}, ${who}`;
 }
 

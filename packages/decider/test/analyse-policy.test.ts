@@ -331,7 +331,7 @@ describe("in sentences", () => {
   test("a plain quorum", () => {
     expect(explainPolicy(policyOf([q(3)]), NOW)).toEqual([
       "4 voters: mars, mercury, saturn and venus",
-      "Decided is the only value claimed by at least 3 of mars, mercury, saturn and venus",
+      "A value is decided when it is the only one claimed by at least 3 of mars, mercury, saturn and venus",
       "No fewer than 3 operators can decide together, for example mars, mercury and saturn",
       "What is not decided is not there for Nix, which asks its next cache or builds it",
     ]);
@@ -363,14 +363,14 @@ describe("in sentences", () => {
       },
     );
     expect(explainPolicy(own, NOW)).toEqual([
-      "4 voters of 3 operators, each of which counts once: mars, acme (mercury, venus) and saturn",
-      "Decided is, by rule 1, the only value claimed by both of builders (both of acme (mercury, venus) and saturn) and (a weight of at least 3 of 3 among mars with weight 2 and saturn)",
-      "Else, by rule 2, the leading value, if at least 80 % of all operators claim it",
-      "Else, by rule 3, whatever mars claims",
-      "Else, by rule 4, what a function of 15 characters chooses among the claims",
-      "Until the end of 2026-09-22, for names like chromium-*: if no rule decides, the only value claimed by both of mars and acme (mercury) is (timestamps)",
-      "Until 2026-06-15T01:00:00Z, for /nix/store/x: if no rule decides, the only value claimed by at least 1 of mars and pluto (not configured) is (timestamps)",
-      "Not any more, it ended with 2026-06-14T23:59:59Z: for names like chromium-*, if no rule decides, the only value claimed by both of mars and acme (mercury) is (timestamps)",
+      "4 voters of 3 operators, each of which counts once: acme (mercury, venus), mars and saturn",
+      "A value is decided by rule 1 when it is the only one claimed by both of (a weight of at least 3 of 3 among mars with weight 2 and saturn) and builders (both of acme (mercury, venus) and saturn)",
+      "Else by rule 2 when it leads alone and at least 80 % of all operators claim it",
+      "Else by rule 3 when mars claims it",
+      "Else by rule 4 when a function of 15 characters chooses it among the claims",
+      "Until the end of 2026-09-22, for names like chromium-*: if no rule decides, a value claimed by both of acme (mercury) and mars is enough (timestamps)",
+      "Until 2026-06-15T01:00:00Z, for /nix/store/x: if no rule decides, a value claimed by at least 1 of mars and pluto (not configured) is enough (timestamps)",
+      "Not any more, it ended with 2026-06-14T23:59:59Z: for names like chromium-*, if no rule decides, a value claimed by both of acme (mercury) and mars is enough (timestamps)",
       "One operator is enough: mars",
       "A voter whose head was not confirmed for 7 days does not vote",
       "What is not decided is waited for, 90 seconds at most; then it is not there for Nix, which asks its next cache or builds it",

@@ -1,13 +1,13 @@
 /** `trustix daemon`: the node, and the worker of the hook's spool if that is ours. Runs until it is told to end. */
 import { mkdir } from "node:fs/promises";
 import { resolve } from "node:path";
-import { createSandbox, type Sandbox } from "@trustix/decider";
-import { loadConfig, startDaemon, type Config } from "@trustix/node";
+import { startDaemon } from "@trustix/node";
 import { nodeCrypto, randomSeed } from "@trustix/node-crypto";
+import { checkedConfig } from "../checked-config.ts";
 import { CliError, EXIT } from "../cli-error.ts";
-import type { Action, CommandInput } from "../command.ts";
+import type { Action } from "../command.ts";
 import { drainOwnSpool } from "../daemon-spool.ts";
-import { defaultConfigFile, defaultListenAddress, defaultStateFolder } from "../default-places.ts";
+import { defaultListenAddress, defaultStateFolder } from "../default-places.ts";
 import { stderrLogger } from "../logger.ts";
 import { tokenReloader } from "../reload-tokens.ts";
 import { systemClock } from "../system-clock.ts";
@@ -20,7 +20,7 @@ export const run: Action = async (input) => {
   const { io } = input;
   const log = stderrLogger(io.env);
   const state = resolve(io.cwd, input.text("state") ?? defaultStateFolder(io));
-  const config = await readConfig(input);
+  const config = await checkedConfig(input, true);
   await mkdir(state, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
     throw new CliError(`the state folder ${state} cannot be made: ${(cause as Error).message}`, {
       hint: "--state names another one",
@@ -44,7 +44,7 @@ export const run: Action = async (input) => {
     log,
   });
   const spool = await drainOwnSpool({ io, config, daemon, log });
-  const reload = tokenReloader({ read: () => readConfig(input), running: config, daemon, log });
+  const reload = tokenReloader({ read: () => checkedConfig(input, true), running: config, daemon, log });
   io.onHangup(() => void reload());
   log.info({ version: VERSION, state, config: config.path }, "ready");
   await ended(io.signal);
@@ -61,20 +61,4 @@ function ended(signal: AbortSignal): Promise<void> {
     if (signal.aborted) done();
     signal.addEventListener("abort", () => done(), { once: true });
   });
-}
-
-async function readConfig(input: CommandInput): Promise<Config> {
-  const { io } = input;
-  const path = input.text("config") ?? defaultConfigFile(io);
-  const made: Sandbox[] = [];
-  // Only to check the functions of the configuration; the daemon has its own.
-  const sandbox = async (): Promise<Sandbox> => {
-    made.push(await createSandbox());
-    return made[0]!;
-  };
-  try {
-    return await loadConfig(path, { crypto: nodeCrypto(), env: io.env, cwd: io.cwd, sandbox });
-  } finally {
-    for (const used of made) await used.close();
-  }
 }

@@ -1,8 +1,9 @@
 /** Policies of a file: who votes, in which groups, with which exceptions; and every way to get them wrong. */
-import { policyFromJson, policyToJson, type Policy } from "@trustix/decider";
+import { readFile } from "node:fs/promises";
+import { analysePolicy, policyFromJson, policyToJson, type Policy } from "@trustix/decider";
 import { describe, expect, test } from "vitest";
 import { NodeError } from "../../src/errors.ts";
-import { load, subscriber } from "./files.ts";
+import { keyOf, load, publisher, subscriber } from "./files.ts";
 
 const DAY = 86_400_000;
 const NAMES = ["mercury", "venus", "mars", "saturn"];
@@ -30,6 +31,19 @@ async function refusal(text: string): Promise<string> {
   }
   return "accepted";
 }
+
+test("every example of the page on policies is one", async () => {
+  const page = await readFile(new URL("../../../../docs/operate/policy.md", import.meta.url), "utf8");
+  const examples = [...page.matchAll(/^```toml\n(.*?)^```/gms)].map(([, text]) => text!);
+  expect(examples).toHaveLength(4);
+  for (const example of examples) {
+    const rules = example.includes("[[decider.nix]]") ? "" : quorum("threshold = 4");
+    const { deciders } = await load(`${planets()}${publisher(9, 'name = "mine"')}${rules}${example}`, {
+      "/etc/trustix/k9": keyOf(9).privateText,
+    });
+    expect(analysePolicy(deciders[0]!, Date.UTC(2027, 0, 1)).findings).toEqual([]);
+  }
+});
 
 test("rules alone make a policy of defaults, with every configured voter", async () => {
   const { policy, warnings, id } = await loadPolicy(planets() + quorum("threshold = 3"));
