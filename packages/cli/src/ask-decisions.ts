@@ -4,7 +4,7 @@
  */
 import { RpcError } from "@trustix/client";
 import { equalBytes, toHex, utf8, utf8Text } from "@trustix/crypto";
-import type { ProxyDecision, ProxyVote } from "@trustix/nix";
+import type { DeciderState, ProxyDecision, ProxyVote } from "@trustix/nix";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
 import { NIX, parseNixValue, undecidedFromWire, voteFromWire, type Hash, type Vote } from "@trustix/protocol";
@@ -17,14 +17,40 @@ export interface DecisionSource {
   pathByHashPart(hashPart: Uint8Array): Promise<string | undefined>;
   /** Changes with everything that decisions depend on: heads, convictions, the policy, the node's restart. */
   generation(): number;
-  /** Looks at the heads; called now and then. Rejects never. */
+  /** Looks at the heads; called now and then. Rejects never, and ends within seconds. */
   refresh(): Promise<void>;
+  /** How the node was found at the last look. */
+  state(): DeciderState;
 }
 
+/** Milliseconds until a node that does not say how it is counts as away. */
+const LOOK_WITHIN = 5000;
+
 /** `names`: how configured logs are called; a log without a name goes by the first 8 digits of its id. */
-export function askDecisions(node: Connection, names: ReadonlyMap<string, string>): DecisionSource {
+export function askDecisions(
+  node: Connection,
+  names: ReadonlyMap<string, string>,
+  clock: { now(): number },
+): DecisionSource {
   let generation = 0;
   let known = "";
+  let state: DeciderState = { state: "not asked yet" };
+  let looking: Promise<void> | undefined;
+  const look = async (): Promise<void> => {
+    const late = AbortSignal.timeout(LOOK_WITHIN);
+    try {
+      const { Generation } = await node.call(NodeExt.method.status, {}, late);
+      state = { state: "answers" };
+      if (Generation === known) return;
+      known = Generation;
+      generation++;
+    } catch (error) {
+      // A node that is away has changed nothing, as far as anybody knows: decisions hold.
+      const since = state.state === "away" ? state.since : clock.now();
+      const why = late.aborted ? `no answer within ${LOOK_WITHIN} ms` : (error as Error).message.split("\n", 1)[0]!;
+      state = { state: "away", since, why };
+    }
+  };
   return {
     async decide(storePath, signal) {
       try {
@@ -46,16 +72,9 @@ export function askDecisions(node: Connection, names: ReadonlyMap<string, string
       return Paths.length === 1 ? utf8Text(Paths[0]!) : undefined;
     },
     generation: () => generation,
-    async refresh() {
-      const seen = await node.call(NodeExt.method.status, {}).then(
-        (status) => status.Generation,
-        () => undefined,
-      );
-      // A node that is away has changed nothing, as far as anybody knows: decisions hold.
-      if (seen === undefined || seen === known) return;
-      known = seen;
-      generation++;
-    },
+    // A node that takes long is not asked once more meanwhile.
+    refresh: () => (looking ??= look().finally(() => (looking = undefined))),
+    state: () => state,
   };
 }
 

@@ -45,7 +45,7 @@ async function connected<T>(use: (node: Connection) => Promise<T>): Promise<T> {
 
 test("a decision comes with the names of voters and what each said", async () => {
   await connected(async (connection) => {
-    const source = askDecisions(connection, new Map([["11".repeat(32), "saturn"]]));
+    const source = askDecisions(connection, new Map([["11".repeat(32), "saturn"]]), Date);
     const path = new TextDecoder().decode(CLAIM.key);
     const decided = await source.decide(path, AbortSignal.timeout(5000));
     expect(decided).toMatchObject({ state: "decided", value: new Uint8Array(CLAIM.value) });
@@ -61,8 +61,10 @@ test("a decision comes with the names of voters and what each said", async () =>
 
 test("a generation lasts as long as the node's own does, also while the node is away", async () => {
   await connected(async (connection) => {
-    const source = askDecisions(connection, new Map());
+    const source = askDecisions(connection, new Map(), { now: () => 7 });
+    expect(source.state()).toEqual({ state: "not asked yet" });
     await source.refresh();
+    expect(source.state()).toEqual({ state: "answers" });
     const first = source.generation();
     await source.refresh();
     expect(source.generation()).toBe(first);
@@ -74,6 +76,7 @@ test("a generation lasts as long as the node's own does, also while the node is 
     await connection.transport.close();
     await source.refresh();
     expect(source.generation()).toBe(second);
+    expect(source.state()).toEqual({ state: "away", since: 7, why: expect.stringMatching(/./) });
   });
 });
 
@@ -103,6 +106,7 @@ test("the proxy answers until it is told to end, and then ends well", { timeout:
   expect(await (await fetch(`${url}/nix-cache-info`)).text()).toContain("StoreDir: /nix/store");
   const unknown = await fetch(`${url}/${"0".repeat(32)}.narinfo`);
   expect(unknown.status).toBe(404);
+  expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({ status: "ok", decider: { state: "answers" } });
   const exit = new Promise<number | null>((resolve) => child.on("close", resolve));
   child.kill("SIGTERM");
   expect(await exit).toBe(0);

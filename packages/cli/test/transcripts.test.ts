@@ -1,27 +1,36 @@
 /** Every file in transcripts/ is run step by step against a fake node, in a folder and a home of its own. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import type { Server } from "node:http";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { toHex } from "@trustix/crypto";
-import { formatPrivateToken } from "@trustix/protocol";
+import { formatSecretCacheKey } from "@trustix/nix-formats";
+import { nodeCrypto } from "@trustix/node-crypto";
+import { formatPrivateToken, keyPairOfSeed } from "@trustix/protocol";
 import { CLAIM, DIGEST, FAKE_LOG, FAKE_TOKEN, startFakeNode } from "./fake-node.ts";
 import { fitTo, parseTranscript, runCommand } from "./transcript.ts";
 
 const folder = join(import.meta.dirname, "transcripts");
 let node: Server;
+/** Somebody else's, at a port that is wanted. */
+let other: Server;
 let home: string;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), "trustix-cli-"));
   node = await startFakeNode(join(home, "node.socket"));
   await writeFile(join(home, "tester.token"), formatPrivateToken(FAKE_TOKEN), { mode: 0o600 });
+  const cacheKey = { name: "my-proxy-1", ...keyPairOfSeed(nodeCrypto(), new Uint8Array(32).fill(8)) };
+  await writeFile(join(home, "proxy.key"), formatSecretCacheKey(cacheKey), { mode: 0o600 });
+  other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
 });
 
 afterAll(async () => {
   node.closeAllConnections();
-  await new Promise((resolve) => node.close(resolve));
+  for (const server of [node, other]) await new Promise((resolve) => server.close(resolve));
   await rm(home, { recursive: true });
 });
 
@@ -36,12 +45,16 @@ for (const file of await readdir(folder)) {
       HOME: cwd,
       NODE: `unix://${join(home, "node.socket")}`,
       TOKEN: join(home, "tester.token"),
+      PROXYKEY: join(home, "proxy.key"),
+      TAKEN: `127.0.0.1:${(other.address() as AddressInfo).port}`,
     };
     // Nothing of the developer's own machine: no address, no token, no configuration.
     const env = {
       PATH: `${join(import.meta.dirname, "bin")}:${dirname(process.execPath)}:/usr/bin:/bin`,
       LC_ALL: "C.UTF-8",
       XDG_RUNTIME_DIR: cwd,
+      // Logs go to this process's own stderr.
+      TRUSTIX_LOG_LEVEL: "error",
       // As root the places would be the system's own.
       CONFIGURATION_DIRECTORY: join(cwd, "config"),
       STATE_DIRECTORY: join(cwd, "state"),

@@ -26,6 +26,7 @@ export { createBinaryCacheProxy, type BinaryCacheProxy } from "./proxy/proxy.ts"
 export {
   PROXY_LIMITS,
   type DecidePath,
+  type DeciderState,
   type ProxyClock,
   type ProxyDecision,
   type ProxyLimits,

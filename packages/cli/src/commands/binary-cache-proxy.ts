@@ -26,7 +26,7 @@ export const run: Action = async (input) => {
   return withNode(
     input,
     async (node) => {
-      const decisions = askDecisions(node, logNames(config));
+      const decisions = askDecisions(node, logNames(config), systemClock);
       await decisions.refresh();
       const upstreams = upstreamsOf(config);
       if (upstreams.length === 0) log.warn("no upstream is configured, so nothing can be fetched: add [[upstreams]]");
@@ -36,11 +36,14 @@ export const run: Action = async (input) => {
         log,
         decide: (path, signal) => decisions.decide(path, signal),
         generation: () => decisions.generation(),
+        decider: () => decisions.state(),
         pathByHashPart: (hashPart) => decisions.pathByHashPart(fromNix32(hashPart, 20)),
         upstreams,
         signingKey,
       });
-      const where = await proxy.listen(address);
+      const where = await proxy.listen(address).catch((cause: NodeJS.ErrnoException) => {
+        throw cannotListen(address, cause);
+      });
       const at = typeof where === "string" ? where : `${where.address}:${where.port}`;
       log.info(
         { address: at, key: signingKey.name, upstreams: upstreams.map(({ url }) => withoutSecrets(url)) },
@@ -81,6 +84,21 @@ function listenAddress(input: CommandInput): ListenAddress {
     throw usageError(`--listen: ${JSON.stringify(text)} came, host:port, http://host:port or unix:///path wanted`);
   // The URL parser drops the default port.
   return { host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port === "" ? 80 : Number(url.port) };
+}
+
+function cannotListen(address: ListenAddress, cause: NodeJS.ErrnoException): CliError {
+  const where =
+    "path" in address ? `unix://${address.path}` : "fd" in address ? `the socket handed over` : hostPort(address);
+  if (cause.code !== "EADDRINUSE") return new CliError(`cannot listen at ${where}: ${cause.message}`, { cause });
+  const hint =
+    "path" in address
+      ? "if no program listens there any more, remove the file; --listen names another place"
+      : "is another proxy running? --listen names another address";
+  return new CliError(`cannot listen at ${where}: it is taken`, { hint, cause });
+}
+
+function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 async function readSigningKey(input: CommandInput): Promise<CacheSecretKey> {

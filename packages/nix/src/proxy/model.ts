@@ -41,6 +41,13 @@ export type ProxyDecision =
 /** Asks the voters. Gives up when `signal` aborts. What it throws is logged and counts as undecided. */
 export type DecidePath = (storePath: string, signal: AbortSignal) => Promise<ProxyDecision>;
 
+/** Whether the one who decides answered when it was last looked at. */
+export type DeciderState =
+  | { readonly state: "answers" }
+  | { readonly state: "not asked yet" }
+  /** `since`: milliseconds since 1970; `why`: one line. */
+  | { readonly state: "away"; readonly since: number; readonly why: string };
+
 /** A binary cache that NARs are taken from. */
 export interface UpstreamConfig {
   /** `http` or `https`; a user name and password in it are sent to this host only. */
@@ -132,6 +139,8 @@ export interface ProxyOptions {
   readonly decide: DecidePath;
   /** Changes whenever a held head or the policy changes: until then a decision holds. */
   readonly generation: () => number;
+  /** For `/healthz`, which leaves it out where nobody can say. Nothing else depends on it. */
+  readonly decider?: () => DeciderState;
   /** The path with this hash part (32 characters), where the logs are mirrored. In light mode there is none. */
   readonly pathByHashPart?: (hashPart: string) => Promise<string | undefined>;
   /** In order of preference. */

@@ -192,9 +192,12 @@ class CacheProxy implements BinaryCacheProxy {
     }
   }
 
+  /** Degraded: what was decided is served, and everything else is 404 until the decider is back. */
   #health(): string {
+    const decider = this.#options.decider?.();
+    const status = decider?.state === "away" ? "degraded" : "ok";
     const upstreams = this.#upstreams.map(({ label, state }) => ({ url: label, state }));
-    return `${JSON.stringify({ status: "ok", upstreams, waitingAhead: this.#ahead.waiting })}\n`;
+    return `${JSON.stringify({ status, decider, upstreams, waitingAhead: this.#ahead.waiting })}\n`;
   }
 
   #refuseMethod(response: ServerResponse): void {

@@ -1,6 +1,7 @@
 /** What an ordinary client gets: narinfo and NARs in every compression, ranges, lengths, headers. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseNarInfo, verifyFacts } from "@trustix/nix-formats";
+import type { DeciderState } from "../../src/index.ts";
 import { COMPRESSIONS } from "../../src/proxy/nar-name.ts";
 import {
   CACHE_KEY,
@@ -190,6 +191,22 @@ test("an upstream that names neither file hash nor size is passed through, check
   expect(reply.status).toBe(200);
   expect(reply.headers["accept-ranges"]).toBe("none");
   expect(reply.body.equals(file)).toBe(true);
+});
+
+test("health tells whether the one who decides answers", async () => {
+  const found: DeciderState[] = [
+    { state: "not asked yet" },
+    { state: "answers" },
+    { state: "away", since: 7, why: "connection refused" },
+  ];
+  await world.start({ decider: () => found[0]! });
+  const told: unknown[] = [];
+  for (; found.length > 0; found.shift()) told.push(JSON.parse((await world.ask("/healthz")).body.toString()));
+  expect(told).toMatchObject([
+    { status: "ok", decider: { state: "not asked yet" } },
+    { status: "ok", decider: { state: "answers" } },
+    { status: "degraded", decider: { state: "away", since: 7, why: "connection refused" } },
+  ]);
 });
 
 test("health and metrics are told", async () => {

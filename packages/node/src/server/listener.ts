@@ -178,8 +178,11 @@ async function bind(server: Server, address: ListenAddress): Promise<() => Promi
   const where = address.kind === "tcp" ? { host: address.host, port: address.port } : { fd: address.fd };
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
-      const code =
-        cause.code === "EACCES" ? "permission_denied" : cause.code === "EADDRINUSE" ? "locked" : "unavailable";
+      if (cause.code === "EADDRINUSE") {
+        const hint = "another program listens there: --listen or [[listeners]] names another address";
+        return reject(new NodeError("locked", `cannot listen at ${what}: it is taken`, { cause, hint }));
+      }
+      const code = cause.code === "EACCES" ? "permission_denied" : "unavailable";
       reject(new NodeError(code, `cannot listen at ${what}: ${cause.message}`, { cause }));
     });
     server.listen(where, resolve);

@@ -200,9 +200,10 @@ test("a port in use is refused, and nothing is left listening", () =>
     const address = { kind: "tcp", host: "127.0.0.1", port } as const;
     const path = join(folder, "s");
     const error = await refused(startTestNode({ listeners: [socketAt(path), { address }] }));
-    expect([error.code, error.message]).toEqual([
+    expect([error.code, error.message, error.hint]).toEqual([
       "locked",
-      expect.stringMatching(/cannot listen at http:\/\/127.*EADDRINUSE/),
+      `cannot listen at http://127.0.0.1:${port}: it is taken`,
+      "another program listens there: --listen or [[listeners]] names another address",
     ]);
     await expect(stat(path)).rejects.toThrow(/ENOENT/);
     await new Promise((resolve) => taken.close(resolve));
