@@ -163,8 +163,10 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
   },
   {
     name: "status",
-    summary: "show logs, sizes, age of heads, reachability, what waits",
-    details: "Exit 1 when a log signs nothing or a followed one was refused.",
+    summary: "show what is wrong, then logs, sizes, age of heads, reachability, what waits",
+    details:
+      "Exit 1 when something is wrong that does not mend by itself: a log signs nothing, a followed one was refused or\n" +
+      "is served by nobody.",
     flags: [JSON_FLAG],
     examples: ["trustix status", "trustix status --json"],
     load: () => import("./commands/status.ts"),

@@ -187,6 +187,16 @@ on(NodeExt.method.status, () => ({
         { URL: "http://d:1", State: RemoteStatus_States.REFUSED, Since: NOW, Why: "it answers not_found: no such log" },
       ],
     },
+    {
+      Log: { ...logMessage, LogID: "cd".repeat(32) },
+      Name: "charon",
+      Remotes: ["http://c:1", "http://d:1"].map((URL) => ({
+        URL,
+        State: RemoteStatus_States.REFUSED,
+        Since: NOW,
+        Why: "it answers not_found: no such log",
+      })),
+    },
   ],
 }));
 

@@ -1,25 +1,64 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { RemoteStatus_States, StatusResponseSchema } from "@trustix/proto";
 import { expect, test } from "vitest";
-import { needsPerson } from "../src/commands/status.ts";
+import { troublesOf } from "../src/commands/status.ts";
 
 type Status = MessageInitShape<typeof StatusResponseSchema>;
 
-const remote = (State: RemoteStatus_States, Why = ""): Status => ({
-  Followed: [{ Name: "saturn", Remotes: [{ URL: "http://a:1", State, Since: 1n, Why }] }],
+const followed = (...remotes: [state: RemoteStatus_States, why?: string][]): Status => ({
+  Followed: [
+    {
+      Name: "saturn",
+      Remotes: remotes.map(([State, Why = ""], i) => ({ URL: `http://${"abc"[i]}:1`, State, Since: 1n, Why })),
+    },
+  ],
 });
+const { REACHABLE, UNKNOWN, UNREACHABLE, REFUSED } = RemoteStatus_States;
+const lacking: [RemoteStatus_States, string] = [REFUSED, "it answers not_found: no such log"];
+const contradicting: [RemoteStatus_States, string] = [REFUSED, "two heads of size 7"];
 
-test("a person is called for what does not mend itself, and for nothing else", () => {
-  const table: [name: string, status: Status, called: boolean][] = [
-    ["nothing configured", {}, false],
-    ["a log that signs", { Published: [{ Name: "mine", Waiting: 5n, Refused: 3n }] }, false],
-    ["a log that signs nothing", { Published: [{ Name: "mine", Stopped: "the store is behind" }] }, true],
-    ["a remote that is down", remote(RemoteStatus_States.UNREACHABLE, "connection refused"), false],
-    ["a remote not asked yet", remote(RemoteStatus_States.UNKNOWN), false],
-    ["a remote without this log", remote(RemoteStatus_States.REFUSED, "it answers not_found: no such log"), false],
-    ["a head that contradicts", remote(RemoteStatus_States.REFUSED, "two heads of size 7"), true],
+test("what is wrong is told, and a person called for what does not mend itself", () => {
+  const refused = "what http://a:1 says of it was refused: two heads of size 7";
+  const table: [name: string, status: Status, wrong: string[], called: boolean][] = [
+    ["nothing configured", {}, [], false],
+    ["a log that signs", { Published: [{ Name: "mine", Waiting: 5n, Refused: 3n }] }, [], false],
+    [
+      "a log that signs nothing",
+      { Published: [{ Name: "mine", Stopped: "the store is behind" }] },
+      ["it signs nothing: the store is behind"],
+      true,
+    ],
+    ["a remote that answers", followed([REACHABLE]), [], false],
+    ["a remote not asked yet", followed([UNKNOWN]), [], false],
+    [
+      "a remote that is down",
+      followed([UNREACHABLE, "connection refused"]),
+      ["no remote that could serve it is reachable"],
+      false,
+    ],
+    ["one that is down beside one that answers", followed([UNREACHABLE], [REACHABLE]), [], false],
+    [
+      "one that is down beside one without the log",
+      followed([UNREACHABLE], lacking),
+      ["no remote that could serve it is reachable"],
+      false,
+    ],
+    ["one without the log beside one not asked yet", followed(lacking, [UNKNOWN]), [], false],
+    ["one without the log beside one with it", followed(lacking, [REACHABLE]), [], false],
+    [
+      "remotes without the log",
+      followed(lacking, lacking),
+      ["no remote serves it: `remotes` names none that publishes this log"],
+      true,
+    ],
+    ["no remotes", followed(), ["no remote is configured, so that it cannot be followed"], true],
+    ["a head that contradicts", followed(contradicting), [refused], true],
+    ["one beside a good one", followed(contradicting, [REACHABLE]), [refused], true],
+    ["one beside one that is down", followed(contradicting, [UNREACHABLE]), [refused], true],
   ];
-  for (const [name, status, called] of table) {
-    expect([name, needsPerson(create(StatusResponseSchema, status))]).toEqual([name, called]);
+  for (const [name, status, wrong, called] of table) {
+    const troubles = troublesOf(create(StatusResponseSchema, status));
+    const needed = troubles.some(({ mendsItself }) => !mendsItself);
+    expect([name, troubles.map(({ what }) => what), needed]).toEqual([name, wrong, called]);
   }
 });

@@ -1,4 +1,7 @@
-/** `trustix status`: logs, sizes, age of heads, reachability, what waits. Exit 1 when something needs a person. */
+/**
+ * `trustix status`: first what is wrong, then logs, sizes, age of heads, reachability, what waits. Exit 1 when something
+ * is wrong that does not mend by itself.
+ */
 import { toHex } from "@trustix/crypto";
 import {
   NodeExt,
@@ -19,28 +22,50 @@ export const run: Action = (input) =>
     const status = await node.call(NodeExt.method.status, {});
     if (input.on("json")) input.io.out(JSON.stringify(statusJson(status)));
     else for (const line of statusLines(status, node.address)) input.io.out(line);
-    return needsPerson(status) ? EXIT.failed : EXIT.done;
+    return troublesOf(status).some(({ mendsItself }) => !mendsItself) ? EXIT.failed : EXIT.done;
   });
+
+export interface Trouble {
+  /** The log's name. */
+  readonly log: string;
+  readonly what: string;
+  /** Nobody needs to do anything: a remote that is down comes back. */
+  readonly mendsItself: boolean;
+}
+
+export function troublesOf(status: StatusResponse): Trouble[] {
+  return [...status.Published.flatMap(publishedTroubles), ...status.Followed.flatMap(followedTroubles)];
+}
+
+function publishedTroubles({ Name, Stopped }: PublishedStatus): Trouble[] {
+  return Stopped === "" ? [] : [{ log: Name, what: `it signs nothing: ${Stopped}`, mendsItself: false }];
+}
+
+/** One remote that serves the log is enough; a head that was refused is told however many there are. */
+function followedTroubles({ Name, Remotes }: FollowedStatus): Trouble[] {
+  const trouble = (what: string, mendsItself = false): Trouble => ({ log: Name, what, mendsItself });
+  const refused = Remotes.filter((remote) => remote.State === RemoteStatus_States.REFUSED && !lacksLog(remote));
+  const told = refused.map(({ URL, Why }) => trouble(`what ${URL} says of it was refused: ${Why}`));
+  const others = Remotes.filter((remote) => !refused.includes(remote));
+  if (told.length > 0 || others.some(({ State }) => State === RemoteStatus_States.REACHABLE)) return told;
+  if (Remotes.length === 0) return [trouble("no remote is configured, so that it cannot be followed")];
+  if (others.every(lacksLog)) return [trouble("no remote serves it: `remotes` names none that publishes this log")];
+  const down = others.filter(({ State }) => State === RemoteStatus_States.UNREACHABLE);
+  return down.length === 0 ? [] : [trouble(`no remote that could serve it is reachable`, true)];
+}
 
 /** Every remote is asked for every followed log: most have only some of them. */
 function lacksLog({ State, Why }: RemoteStatus): boolean {
   return State === RemoteStatus_States.REFUSED && Why.startsWith("it answers not_found");
 }
 
-/** A log that signs nothing, or one whose head was refused. Unreachable remotes come back by themselves. */
-export function needsPerson(status: StatusResponse): boolean {
-  const isRefused = (remote: RemoteStatus): boolean =>
-    remote.State === RemoteStatus_States.REFUSED && !lacksLog(remote);
-  const refused = status.Followed.some((log) => log.Remotes.some(isRefused));
-  return refused || status.Published.some((log) => log.Stopped !== "");
-}
-
 function statusLines(status: StatusResponse, address: string): string[] {
   const now = Number(status.Now);
   const lines = [`node ${status.Version} at ${address}`];
+  if (status.Published.length + status.Followed.length === 0) lines.push("no log is configured");
+  for (const { log, what } of troublesOf(status)) lines.push(`WRONG: log ${log}: ${what}`);
   for (const log of status.Published) lines.push(...publishedLines(log, now));
   for (const log of status.Followed) lines.push(...followedLines(log, now));
-  if (lines.length === 1) lines.push("no log is configured");
   return lines;
 }
 
@@ -97,6 +122,7 @@ function statusJson(status: StatusResponse): object {
   return {
     version: status.Version,
     now: Number(status.Now),
+    wrong: troublesOf(status),
     published: status.Published.map((log) => ({
       ...logJson(log),
       waiting: Number(log.Waiting),
