@@ -10,7 +10,12 @@ const INTRODUCTION = `# Configuration
 
 The daemon reads one file, TOML or JSON by its ending: \`trustix daemon --config FILE\`. \`trustix init\` writes one that works,
 with comments. The case of keys does not matter. An unknown key is refused, with the nearest known one; every error names the
-file, the key, what came and what was wanted. \`[]\` stands for each table of a list, words in capitals for names of your own.`;
+file, the key, what came and what was wanted. \`[]\` stands for each table of a list, words in capitals for names of your own.
+
+Without \`--config\` the file is \`trustix.toml\` in the folder that a service manager hands over (\`CONFIGURATION_DIRECTORY\`); else
+in \`$XDG_CONFIG_HOME/trustix\`, if that is set; else in \`/etc/trustix\` for root and \`~/.config/trustix\` for others. The keys and the token of
+\`trustix init\` and the head markers lie by the same rule, except that markers are never put into what a service manager hands over. What
+root has in \`/etc/trustix\` although \`XDG_CONFIG_HOME\` is set, and markers below root's home, are still found there.`;
 
 export const configurationPage: Generator = {
   name: "configuration reference",
@@ -43,7 +48,9 @@ function section(name: string, members: readonly ConfigKey[]): string {
 /** The description of a section's own key; its value and default are told where they tell something. */
 function sentence(key: ConfigKey): string {
   const isTable = /\btables?\b/.test(key.type);
-  return isTable ? meaning(key) : `${meaning(key)} Value: ${key.type}; default: ${standard(key)}.`;
+  if (isTable) return meaning(key);
+  const value = standard(key);
+  return `${meaning(key)} Value: ${key.type}${value === "" ? "" : `; default: ${value}`}.`;
 }
 
 function meaning({ description, danger }: ConfigKey): string {

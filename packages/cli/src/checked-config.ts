@@ -3,7 +3,7 @@ import { createSandbox, type Sandbox } from "@trustix/decider";
 import { loadConfig, type Config } from "@trustix/node";
 import { nodeCrypto } from "@trustix/node-crypto";
 import type { CommandInput } from "./command.ts";
-import { defaultConfigFile } from "./default-places.ts";
+import { configPlaces, defaultConfigFile } from "./default-places.ts";
 
 /** Of `--config` or the default file. `keys`: private keys are read too. Throws `bad_config`. */
 export async function checkedConfig(input: CommandInput, keys: boolean): Promise<Config> {
@@ -16,7 +16,7 @@ export async function checkedConfig(input: CommandInput, keys: boolean): Promise
     return made[0]!;
   };
   try {
-    return await loadConfig(path, { crypto: nodeCrypto(), env: io.env, cwd: io.cwd, keys, sandbox });
+    return await loadConfig(path, { crypto: nodeCrypto(), ...configPlaces(io), keys, sandbox });
   } finally {
     for (const used of made) await used.close();
   }

@@ -49,16 +49,51 @@ export function defaultStateFolder({ env, uid }: Place): string {
   return join(env["XDG_STATE_HOME"] || join(env["HOME"] || "/", ".local", "state"), "trustix");
 }
 
-/** Configuration, keys and token: `/etc/trustix` for root, else below `$XDG_CONFIG_HOME`. */
+/**
+ * Configuration, keys and token: what a service manager hands over, else below `$XDG_CONFIG_HOME` if somebody set it, else
+ * `/etc/trustix` for root and `~/.config/trustix` for others.
+ */
 export function defaultConfigFolder({ env, uid }: Place): string {
   const given = env["CONFIGURATION_DIRECTORY"]?.split(":")[0];
   if (given) return given;
-  if (uid === 0) return "/etc/trustix";
-  return join(env["XDG_CONFIG_HOME"] || join(env["HOME"] || "/", ".config"), "trustix");
+  const named = env["XDG_CONFIG_HOME"];
+  if (named) return join(named, "trustix");
+  return uid === 0 ? SYSTEM_CONFIG : join(env["HOME"] || "/", ".config", "trustix");
 }
 
-export function defaultConfigFile(place: Place): string {
-  return join(defaultConfigFolder(place), "trustix.toml");
+const SYSTEM_CONFIG = "/etc/trustix";
+const CONFIG_FILE = "trustix.toml";
+
+/** Root's file was once looked for in `/etc/trustix` alone: it is still found there when there is none where it belongs. */
+export function defaultConfigFile(place: Place, exists: (path: string) => boolean = existsSync): string {
+  const file = join(defaultConfigFolder(place), CONFIG_FILE);
+  const former = join(SYSTEM_CONFIG, CONFIG_FILE);
+  const wasThere = place.uid === 0 && !place.env["CONFIGURATION_DIRECTORY"];
+  return wasThere && !exists(file) && exists(former) ? former : file;
+}
+
+/**
+ * Head markers, by the same rule: except that a folder which a service manager hands over for configuration is only read.
+ * `undefined` where nothing says where. Root's were once below `$HOME`: they stay there where they are.
+ */
+export function defaultMarkerFolder(
+  { env, uid }: Place,
+  exists: (path: string) => boolean = existsSync,
+): string | undefined {
+  const named = env["XDG_CONFIG_HOME"];
+  if (named) return join(named, "trustix", "heads");
+  const users = env["HOME"] ? join(env["HOME"], ".config", "trustix", "heads") : undefined;
+  if (uid !== 0) return users;
+  const system = join(SYSTEM_CONFIG, "heads");
+  return users !== undefined && exists(users) && !exists(system) ? users : system;
+}
+
+/** What reading a configuration needs to know of places. */
+export function configPlaces(place: Place & { readonly cwd: string }): {
+  cwd: string;
+  headMarkers: string | undefined;
+} {
+  return { cwd: place.cwd, headMarkers: defaultMarkerFolder(place) };
 }
 
 /**
@@ -68,7 +103,9 @@ export function defaultConfigFile(place: Place): string {
 export function tokenFiles(place: Place, isOwn = false): { readonly paths: readonly string[]; readonly told: boolean } {
   const told = place.env["TRUSTIX_TOKEN"];
   if (told) return { paths: [told], told: true };
-  const folders = [defaultConfigFolder(place), defaultStateFolder(place)];
-  if (isOwn) folders.reverse();
+  const former = place.uid === 0 && !place.env["CONFIGURATION_DIRECTORY"] ? [SYSTEM_CONFIG] : [];
+  const configs = new Set([defaultConfigFolder(place), ...former]);
+  const state = defaultStateFolder(place);
+  const folders = isOwn ? [state, ...configs] : [...configs, state];
   return { paths: folders.map((folder) => join(folder, "trustix.token")), told: false };
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import type { Config } from "@trustix/node";
 import { nodeCrypto } from "@trustix/node-crypto";
 import type { CommandInput } from "./command.ts";
-import { defaultConfigFile } from "./default-places.ts";
+import { configPlaces, defaultConfigFile } from "./default-places.ts";
 
 /** `--config`, else the default file if it is there, else `undefined`. Warnings go to stderr. Throws `bad_config`. */
 export async function readNodeConfig(input: CommandInput): Promise<Config | undefined> {
@@ -11,7 +11,7 @@ export async function readNodeConfig(input: CommandInput): Promise<Config | unde
   const path = input.text("config") ?? (existsSync(defaultConfigFile(io)) ? defaultConfigFile(io) : undefined);
   if (path === undefined) return undefined;
   const { loadConfig } = await import("@trustix/node");
-  const config = await loadConfig(path, { crypto: nodeCrypto(), env: io.env, cwd: io.cwd, keys: false });
+  const config = await loadConfig(path, { crypto: nodeCrypto(), ...configPlaces(io), keys: false });
   for (const warning of config.warnings) io.note(`trustix: warning: ${path}: ${warning}`);
   return config;
 }

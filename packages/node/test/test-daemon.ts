@@ -59,7 +59,7 @@ export async function start(
   await writeFile(path, toml);
   const lines: string[] = [];
   const daemon = await startDaemon({
-    config: await loadConfig(path, { crypto, env, cwd: folder }),
+    config: await loadConfig(path, { crypto, cwd: folder }),
     state: join(folder, "state"),
     listen,
     defaultListen: `unix://${folder}/trustix.socket`,

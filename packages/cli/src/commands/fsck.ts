@@ -17,7 +17,7 @@ import { nodeCrypto } from "@trustix/node-crypto";
 import { openEmbeddedStore } from "@trustix/storage";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
-import { defaultStateFolder } from "../default-places.ts";
+import { configPlaces, defaultStateFolder } from "../default-places.ts";
 import { counted } from "../words.ts";
 
 export const run: Action = async (input) => {
@@ -65,7 +65,7 @@ export const run: Action = async (input) => {
 async function configOf(input: CommandInput): Promise<Config | undefined> {
   const path = input.text("config");
   if (path === undefined) return undefined;
-  return loadConfig(path, { crypto: nodeCrypto(), env: input.io.env, cwd: input.io.cwd, keys: false });
+  return loadConfig(path, { crypto: nodeCrypto(), ...configPlaces(input.io), keys: false });
 }
 
 function markersOf(config: Config | undefined): Pick<FsckOptions, "marked"> {

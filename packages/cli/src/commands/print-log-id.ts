@@ -5,6 +5,7 @@ import { nodeCrypto } from "@trustix/node-crypto";
 import { logIdOf, parseProtocol, parsePublicKey } from "@trustix/protocol";
 import { CliError, usageError } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
+import { configPlaces } from "../default-places.ts";
 
 export const run: Action = async (input) => {
   const type = input.text("pubkey-type") ?? "ed25519";
@@ -23,7 +24,7 @@ export const run: Action = async (input) => {
 async function fromConfig(input: CommandInput, path: string): Promise<void> {
   const { loadConfig } = await import("@trustix/node");
   // The ids are public: no private key is read for them.
-  const config = await loadConfig(path, { crypto: nodeCrypto(), env: input.io.env, cwd: input.io.cwd, keys: false });
+  const config = await loadConfig(path, { crypto: nodeCrypto(), ...configPlaces(input.io), keys: false });
   const signer = input.text("signer");
   const logs = config.publishers.filter((log) => signer === undefined || log.signer === signer);
   if (logs.length === 0) {

@@ -6,7 +6,7 @@ import { nodeCrypto } from "@trustix/node-crypto";
 import type { LogId } from "@trustix/protocol";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
-import { defaultConfigFile, defaultStateFolder } from "../default-places.ts";
+import { configPlaces, defaultConfigFile, defaultStateFolder } from "../default-places.ts";
 import { systemClock } from "../system-clock.ts";
 import { counted } from "../words.ts";
 
@@ -16,7 +16,7 @@ export const run: Action = async (input) => {
   if (url !== undefined && folder !== undefined) throw usageError("--from and --from-state came, one of them wanted");
   const crypto = nodeCrypto();
   const path = input.text("config") ?? defaultConfigFile(io);
-  const config = await loadConfig(path, { crypto, env: io.env, cwd: io.cwd });
+  const config = await loadConfig(path, { crypto, ...configPlaces(io) });
   const state = resolve(io.cwd, input.text("state") ?? defaultStateFolder(io));
   if (!existsSync(state)) io.note(`trustix: there is no ${state}: the log is put back into a new one`);
   const recovered = await recoverLog({

@@ -29,7 +29,8 @@ import { validate } from "./validate.ts";
 export interface LoadOptions {
   readonly crypto: Crypto;
   readonly files?: Files;
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Folder of head markers where the file names none. */
+  readonly headMarkers?: string | undefined;
   readonly cwd?: string;
   /** `false`: private keys are not read, and a publisher's `keys` is undefined. */
   readonly keys?: boolean;
@@ -39,7 +40,7 @@ export interface LoadOptions {
 
 /** Throws `NodeError` `bad_config`. */
 export async function loadConfig(path: string, options: LoadOptions): Promise<Config> {
-  const { crypto, env = process.env, cwd = process.cwd(), keys = true } = options;
+  const { crypto, cwd = process.cwd(), keys = true } = options;
   const files = filesIn(cwd, options.files ?? nodeFiles);
   const result = validate(await readConfigText(files, path));
   if ("problems" in result) throw configError(path, result.problems);
@@ -75,7 +76,7 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
     limits: resolveLimits(file.limits),
     standing: resolveStanding(file.standing, findings),
     ca: await resolveCa(source, file, findings),
-    headMarker: resolveMarker(file, env, resolve(cwd, dirname(path)), findings),
+    headMarker: resolveMarker(file, options.headMarkers, resolve(cwd, dirname(path)), findings),
   };
   if (file.publishers.length + file.subscribers.length === 0) {
     findings.warnings.push("no log is configured: this node publishes nothing and can decide nothing");

@@ -144,13 +144,12 @@ export function resolveStanding(standing: ConfigFile["standing"], findings: Find
 
 export function resolveMarker(
   file: ConfigFile,
-  env: Readonly<Record<string, string | undefined>>,
+  usual: string | undefined,
   folder: string,
   findings: Findings,
 ): string | undefined {
   if (file["head-marker"] !== undefined) return resolve(folder, file["head-marker"]);
-  const base = env["XDG_CONFIG_HOME"] || (env["HOME"] && join(env["HOME"], ".config"));
-  if (base) return join(base, "trustix", "heads");
+  if (usual !== undefined) return usual;
   if (file.publishers.length === 0) return undefined;
   findings.problem(
     ["head-marker"],

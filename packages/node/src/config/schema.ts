@@ -496,7 +496,7 @@ export const configSchema = z.strictObject({
   "head-marker": maybeText(
     "a path to a folder",
     "Where the newest signed heads are noted outside the store, so that a restored backup is noticed. " +
-      "Relative paths start at the configuration's folder. Default: $XDG_CONFIG_HOME/trustix/heads.",
+      "Relative paths start at the configuration's folder. Default: `heads` beside the configuration that is looked for without --config.",
     { danger: "On the disk of the state folder it is restored with it, and notices nothing." },
   ),
   deciders: about(z.unknown().optional(), {

@@ -33,7 +33,7 @@ export function filesOf(files: Readonly<Record<string, string | FakeFile>>): Fil
   };
 }
 
-export const HOME = { HOME: "/home/alice" };
+export const MARKERS = "/home/alice/.config/trustix/heads";
 
 /** Loads `/etc/trustix/c.toml` with this text beside key files `k1`..`k3`. */
 export function load(
@@ -44,7 +44,7 @@ export function load(
   const path = Object.keys(extra).find((name) => name.startsWith("/etc/trustix/c.")) ?? "/etc/trustix/c.toml";
   const keys = Object.fromEntries([1, 2, 3].map((n) => [`/etc/trustix/k${n}`, keyOf(n).privateText]));
   const files = filesOf({ "/etc/trustix/c.toml": text, ...keys, ...extra });
-  return loadConfig(path, { crypto, files, env: HOME, cwd: "/run", ...options });
+  return loadConfig(path, { crypto, files, headMarkers: MARKERS, cwd: "/run", ...options });
 }
 
 export function publisher(n: number, more = ""): string {

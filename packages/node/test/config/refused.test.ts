@@ -1,11 +1,16 @@
 /** Every way a file can be wrong: the message names the file, the key, what came and what was wanted; the hint says what to do. */
 import { describe, expect, test } from "vitest";
+import type { LoadOptions } from "../../src/config/index.ts";
 import { NodeError } from "../../src/errors.ts";
 import { keyOf, load, publisher, subscriber, type FakeFile } from "./files.ts";
 
-async function refusal(text: string | FakeFile, extra: Record<string, string | FakeFile> = {}, env?: object) {
+async function refusal(
+  text: string | FakeFile,
+  extra: Record<string, string | FakeFile> = {},
+  options: Partial<LoadOptions> = {},
+) {
   try {
-    await load(text, extra, env === undefined ? {} : { env: env as Record<string, string> });
+    await load(text, extra, options);
   } catch (error) {
     if (!(error instanceof NodeError)) throw error;
     expect(error.code).toBe("bad_config");
@@ -266,7 +271,9 @@ describe("what belongs together", () => {
   }
 
   test("publishing without a place for head markers", async () => {
-    expect(await refusal(publisher(1), {}, {})).toMatch(/head-marker: missing, and neither XDG_CONFIG_HOME nor HOME/);
+    expect(await refusal(publisher(1), {}, { headMarkers: undefined })).toMatch(
+      /head-marker: missing, and neither XDG_CONFIG_HOME nor HOME/,
+    );
   });
 });
 

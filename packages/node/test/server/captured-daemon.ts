@@ -43,7 +43,7 @@ export async function startDaemonOfCaptures(meta: Readonly<Record<string, string
   await writeFile(join(folder, "key"), formatPrivateKey(keys), { mode: 0o600 });
   await writeFile(join(folder, "trustix.json"), JSON.stringify(config));
   const daemon = await startDaemon({
-    config: await loadConfig(join(folder, "trustix.json"), { crypto, env: {}, cwd: folder }),
+    config: await loadConfig(join(folder, "trustix.json"), { crypto, cwd: folder }),
     state: join(folder, "state"),
     listen: [],
     defaultListen: "",
