@@ -8,14 +8,24 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fromHex, toHex } from "@trustix/crypto";
 
+/** One exchange as it went over the wire; headers in their order and case. */
 export interface Capture {
   readonly name: string;
-  readonly request: { readonly line: string; readonly headers: readonly string[]; readonly bodyHex: string };
-  readonly response: {
+  readonly request: {
     readonly line: string;
     readonly headers: readonly string[];
     readonly bodyHex: string;
-    readonly bodyText: string;
+    /** With its chunks' framing, where it had such. */
+    readonly rawBodyHex?: string;
+  };
+  readonly response: {
+    readonly line: string;
+    /** `null` for the one answer that is no HTTP/1.1; its bytes are `rawHex`. */
+    readonly headers: readonly string[] | null;
+    readonly bodyHex?: string;
+    /** Without its gzip, where it had one. */
+    readonly bodyDecodedHex?: string;
+    readonly rawHex?: string;
   };
 }
 
@@ -67,8 +77,8 @@ export async function startCannedServer(captures: readonly Capture[] = loadCaptu
       canned.answered.push(found.name);
       response.sendDate = false;
       const [, status, ...reason] = found.response.line.split(" ");
-      response.writeHead(Number(status), reason.join(" "), found.response.headers.flatMap(nameAndValue));
-      response.end(fromHex(found.response.bodyHex));
+      response.writeHead(Number(status), reason.join(" "), (found.response.headers ?? []).flatMap(nameAndValue));
+      response.end(fromHex(found.response.bodyHex ?? ""));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

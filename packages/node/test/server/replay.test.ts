@@ -3,33 +3,15 @@
  * Successful answers must have the same decoded body; errors must be the documented better ones. What differs on purpose
  * stands in `DIFFERENT`, each with its reason; what is in neither way covered fails.
  */
-import { readFileSync } from "node:fs";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { LogsResponseSchema, DecisionResponseSchema, SubmitResponseSchema } from "@trustix/proto";
+import { loadCaptures, type Capture } from "@trustix/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { grpcWebFrames, http2FrameTypes, isWhole, parseAnswer, type RawAnswer } from "./raw-exchange.ts";
 import { startDaemonOfCaptures } from "./captured-daemon.ts";
 import { LOG_ID, rawSocket, readAll, startTestNode } from "./test-node.ts";
 
-interface Capture {
-  readonly name: string;
-  readonly request: {
-    readonly line: string;
-    readonly headers: string[];
-    readonly bodyHex: string;
-    readonly rawBodyHex?: string;
-  };
-  readonly response: {
-    readonly line: string;
-    readonly headers: string[] | null;
-    readonly bodyHex?: string;
-    readonly bodyDecodedHex?: string;
-  };
-}
-
-const { captures } = JSON.parse(readFileSync(new URL("./vectors/h-http.json", import.meta.url), "utf8")) as {
-  captures: Capture[];
-};
+const captures = loadCaptures();
 
 /** An error in place of theirs, or of their success. `message` is what a person reads. */
 interface BetterError {
@@ -289,7 +271,7 @@ describe.each(Object.entries(STATES))("each captured request gets its answer fro
   test("an HTTP/2 preface is answered by the same kinds of frames: settings, and the acknowledgement of the client's", async () => {
     const capture = captures.find(({ name }) => name === "raw HTTP/2 prior knowledge preface")!;
     const SETTINGS = 4;
-    const theirs = http2FrameTypes(Buffer.from((capture.response as { rawHex?: string }).rawHex!, "hex"));
+    const theirs = http2FrameTypes(Buffer.from(capture.response.rawHex!, "hex"));
     expect(theirs.filter((type) => type === SETTINGS).length).toBe(2);
     const socket = rawSocket(node.url);
     socket.write(
