@@ -1,5 +1,5 @@
 /** The settings that stand for themselves: addresses, tokens, caches, owners, limits. */
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { StandingBounds } from "@trustix/decider";
 import { parsePublicToken, type PublicToken } from "@trustix/protocol";
 import { listenerOf, parseNodeName, parseRemote, parseUpstream } from "./addresses.ts";
