@@ -55,7 +55,7 @@ async function config(folder: string, tokens: readonly PrivateToken[]): Promise<
     flush: { interval: 3600 },
   };
   await writeFile(path, JSON.stringify(file));
-  return loadConfig(path, { crypto, env: {}, cwd: folder });
+  return loadConfig(path, { crypto, cwd: folder });
 }
 
 async function start(folder: string, tokens: readonly PrivateToken[]): Promise<Running> {
