@@ -4,6 +4,7 @@
  */
 import { constants, createBrotliCompress, createGzip, createZstdCompress } from "node:zlib";
 import { ZlibFilter, type Filter, type OnOutput } from "./filter.ts";
+import { GatheringFilter } from "./gathering-filter.ts";
 import { ClientGone } from "./held-sink.ts";
 import type { Compression } from "./nar-name.ts";
 import { ProcessFilter } from "./process-filter.ts";
@@ -30,7 +31,7 @@ export class Encoders {
    * with `ClientGone` of `onOutput`, else with `SourceError`: `recompression`.
    */
   open(compression: Exclude<Compression, "none">, size: number, onOutput: OnOutput): Filter {
-    const filter = this.#open(compression, size, onOutput);
+    const filter = new GatheringFilter(this.#open(compression, size, onOutput), size);
     return {
       write: (chunk) => filter.write(chunk).catch(asOwnTrouble),
       end: () => filter.end().catch(asOwnTrouble),

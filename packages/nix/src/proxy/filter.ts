@@ -6,7 +6,9 @@ import type { Readable, Transform } from "node:stream";
 
 /** Calls are serial: the next one comes after the last one's promise. */
 export interface Filter {
-  /** Resolves when the chunk is taken in. Rejects when it cannot be part of such a stream. */
+  /**
+   * Resolves when the chunk is taken in: its memory is the caller's again. Rejects when it cannot be part of such a stream.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /** Resolves when everything has come out and the stream was whole. */
   end(): Promise<void>;
@@ -14,7 +16,10 @@ export interface Filter {
   destroy(): void;
 }
 
-/** The promise, if there is one, resolves when more may come. Throws or rejects to end the filtering. */
+/**
+ * The promise, if there is one, resolves when more may come. Throws or rejects to end the filtering. The chunk belongs to
+ * whom it is handed to.
+ */
 export type OnOutput = (chunk: Uint8Array) => Promise<void> | undefined;
 
 /** Hands a stream's data to `onOutput`, pausing the stream while that wants it; `fail` gets what it throws, once. */

@@ -2,6 +2,9 @@
  * Sends a body to a client and always holds its last bytes back: they go out only with `finish`. A client that got less than
  * the promised length, or no end of a chunked body, knows that it has nothing. While all of the body is still held, not
  * even the head is sent, and another source can be tried unseen.
+ *
+ * Bytes are copied into blocks that are used again once the system has them: whoever pushes them can give their memory back
+ * at once.
  */
 import type { ServerResponse } from "node:http";
 import type { ProxyClock } from "./model.ts";
@@ -16,22 +19,40 @@ export interface Head {
   readonly headers: Readonly<Record<string, string | number>>;
 }
 
+const BLOCK_BYTES = 64 * 1024;
+
+interface Block {
+  readonly bytes: Uint8Array;
+  used: number;
+}
+
 export class HeldSink {
   readonly #response: ServerResponse;
   readonly #clock: ProxyClock;
   readonly #heldBytes: number;
   readonly #stall: number;
   readonly #head: Head;
-  #held: Uint8Array[] = [];
+  readonly #blockBytes: number;
+  #held: Block[] = [];
   #heldNow = 0;
+  readonly #free: Uint8Array[] = [];
   #sent = 0;
 
-  constructor(options: { response: ServerResponse; clock: ProxyClock; heldBytes: number; stall: number; head: Head }) {
+  /** `size`: bytes of the body, where they are known. */
+  constructor(options: {
+    response: ServerResponse;
+    clock: ProxyClock;
+    heldBytes: number;
+    stall: number;
+    head: Head;
+    size?: number | undefined;
+  }) {
     this.#response = options.response;
     this.#clock = options.clock;
     this.#heldBytes = options.heldBytes;
     this.#stall = options.stall;
     this.#head = options.head;
+    this.#blockBytes = Math.max(1, Math.min(BLOCK_BYTES, options.size ?? BLOCK_BYTES));
   }
 
   /** Bytes of the body that the client was sent. */
@@ -39,30 +60,44 @@ export class HeldSink {
     return this.#sent;
   }
 
-  /** The promise, if there is one, resolves when the client has read enough; rejects with `ClientGone`. */
+  /**
+   * Takes a copy. The promise, if there is one, resolves when the client has read enough; rejects with `ClientGone`.
+   */
   push(chunk: Uint8Array): Promise<void> | undefined {
     if (this.#response.destroyed) throw new ClientGone("the client closed the connection");
-    this.#held.push(chunk);
-    this.#heldNow += chunk.length;
     let flowing = true;
-    while (this.#heldNow - this.#held[0]!.length >= this.#heldBytes) {
-      const first = this.#held.shift()!;
-      this.#heldNow -= first.length;
-      flowing = this.#send(first);
+    for (let at = 0; at < chunk.length;) {
+      at += this.#hold(chunk.subarray(at));
+      while (this.#heldNow - this.#held[0]!.used >= this.#heldBytes) flowing = this.#send(this.#held.shift()!);
     }
     return flowing ? undefined : this.#drained();
   }
 
-  #send(chunk: Uint8Array): boolean {
+  /** How many bytes found room in the last block. */
+  #hold(chunk: Uint8Array): number {
+    let last = this.#held.at(-1);
+    if (last === undefined || last.used === last.bytes.length) {
+      last = { bytes: this.#free.pop() ?? new Uint8Array(this.#blockBytes), used: 0 };
+      this.#held.push(last);
+    }
+    const part = chunk.subarray(0, last.bytes.length - last.used);
+    last.bytes.set(part, last.used);
+    last.used += part.length;
+    this.#heldNow += part.length;
+    return part.length;
+  }
+
+  #send({ bytes, used }: Block): boolean {
     if (!this.#response.headersSent) this.#response.writeHead(this.#head.status, this.#head.headers);
-    this.#sent += chunk.length;
-    return this.#response.write(chunk);
+    this.#sent += used;
+    this.#heldNow -= used;
+    return this.#response.write(bytes.subarray(0, used), () => this.#free.push(bytes));
   }
 
   /** Sends what is held, and the end. */
   async finish(): Promise<void> {
     if (this.#response.destroyed) throw new ClientGone("the client closed the connection");
-    for (const chunk of this.#held) this.#send(chunk);
+    for (const block of this.#held) this.#send(block);
     if (!this.#response.headersSent) this.#response.writeHead(this.#head.status, this.#head.headers);
     this.#held = [];
     this.#response.end();

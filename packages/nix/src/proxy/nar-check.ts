@@ -6,7 +6,7 @@
  */
 import { equalBytes, type Crypto, type Sha256 } from "@trustix/crypto";
 import { formatNix32Hash, sha256Hash, type SignedFacts } from "@trustix/nix-formats";
-import type { Decoders } from "./decoders.ts";
+import { releaseOutput, type Decoders } from "./decoders.ts";
 import type { Filter, OnOutput } from "./filter.ts";
 import type { Compression } from "./nar-name.ts";
 import { SourceError } from "./source-error.ts";
@@ -43,11 +43,16 @@ export class NarCheck {
     const { crypto, facts, compression, decoders } = options;
     const check = new NarCheck(crypto, facts, compression !== "none", options.onPlain);
     // Plain bytes need no decoder and no promise for each chunk.
-    if (compression !== "none") check.#decoder = await decoders.open(compression, (chunk) => check.#take(chunk));
+    if (compression !== "none") {
+      check.#decoder = await decoders.open(compression, facts.narSize, (chunk) => check.#take(chunk));
+    }
     return check;
   }
 
-  /** A piece of the file. The promise, if there is one, resolves when the next may come; rejects with `SourceError`. */
+  /**
+   * A piece of the file. The promise, if there is one, resolves when the next may come; rejects with `SourceError`. Then its
+   * memory is the caller's again.
+   */
   write(chunk: Uint8Array): Promise<void> | undefined {
     if (this.#decoder === undefined) return this.#take(chunk);
     const taken = this.#decoder.write(chunk).catch(asMismatch);
@@ -97,7 +102,11 @@ export class NarCheck {
   }
 
   #hashWaiting(): void {
-    for (const chunk of this.#waiting) this.#hash.update(chunk);
+    for (const chunk of this.#waiting) {
+      this.#hash.update(chunk);
+      // Whoever gets the NAR itself may still be at it.
+      if (this.#onPlain === undefined) releaseOutput(chunk);
+    }
     this.#waiting = [];
     this.#waitingBytes = 0;
   }

@@ -3,9 +3,6 @@ import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { consume, type Filter, type OnOutput } from "./filter.ts";
 import { SourceError } from "./source-error.ts";
 
-/** Bytes that may wait for the program, so that it has work while this process does something else. */
-const QUEUE = 1 << 20;
-
 /** What of a program's complaint is kept. */
 const MAX_COMPLAINT = 500;
 
@@ -47,16 +44,12 @@ export class ProcessFilter implements Filter {
   async write(chunk: Uint8Array): Promise<void> {
     const { stdin } = this.#child;
     if (this.#child.exitCode !== null || stdin.destroyed) return this.#endedEarly();
-    const roomy = stdin.write(chunk);
-    if (roomy || stdin.writableLength <= QUEUE) return undefined;
     let go: (() => void) | undefined;
-    const drained = new Promise<void>((resolve) => {
+    await new Promise<void>((resolve) => {
       go = resolve;
-      stdin.once("drain", go);
       stdin.once("close", go);
+      stdin.write(chunk, () => resolve());
     });
-    await drained;
-    stdin.off("drain", go!);
     stdin.off("close", go!);
     return undefined;
   }

@@ -48,7 +48,15 @@ export async function transfer(options: TransferOptions): Promise<number> {
   const stop = () => opened.body.destroy();
   opened.body.on("error", () => undefined);
   signal.addEventListener("abort", stop, { once: true });
-  const sink = new HeldSink({ response, clock, heldBytes: limits.heldBytes, stall: limits.stall, head });
+  const size = head.headers["content-length"];
+  const sink = new HeldSink({
+    response,
+    clock,
+    heldBytes: limits.heldBytes,
+    stall: limits.stall,
+    head,
+    size: typeof size === "number" ? size : undefined,
+  });
   const transcoded = delivery.form === "transcoded";
   const { compression } = delivery.source;
   let check: NarCheck | undefined;
@@ -68,6 +76,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
       if (checked !== undefined && read !== undefined) await Promise.all([checked, read]);
       else if (checked !== undefined) await checked;
       else if (read !== undefined) await read;
+      releaseChunk(chunk);
     }
     await check.finish();
     file.finish();
@@ -81,6 +90,14 @@ export async function transfer(options: TransferOptions): Promise<number> {
     check?.destroy();
     encoder?.destroy();
   }
+}
+
+/**
+ * Gives a chunk's memory back at once, as `releaseOutput` does, when all that reads it has done so. Does nothing unless the
+ * chunk is all of its memory: the connection to the upstream may still need what comes after it.
+ */
+function releaseChunk({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** The file as the upstream has it: not longer than it may be, and for a range the very file that was named. */

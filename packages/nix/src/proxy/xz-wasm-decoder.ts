@@ -20,7 +20,8 @@ export async function xzWasmDecoder(onOutput: OnOutput): Promise<Filter> {
   })();
   drained.catch(() => undefined);
   return {
-    write: (chunk) => Promise.race([writer.write(chunk), drained.then(trailing)]),
+    // A copy: the stream reads it when it wants to.
+    write: (chunk) => Promise.race([writer.write(Uint8Array.from(chunk)), drained.then(trailing)]),
     end: async () => {
       // Closing waits for the reader, and the reader for the last byte: only the reader's end counts.
       writer.close().catch(() => undefined);

@@ -1,7 +1,7 @@
 /** Decompressing in pieces: every compression, every program, every way to be broken. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Decoders } from "../../src/proxy/decoders.ts";
+import { Decoders, releaseOutput } from "../../src/proxy/decoders.ts";
 import { NarCheck } from "../../src/proxy/nar-check.ts";
 import { COMPRESSIONS, type Compression } from "../../src/proxy/nar-name.ts";
 import { findPrograms, type Programs } from "../../src/proxy/programs.ts";
@@ -12,9 +12,15 @@ beforeAll(async () => {
   programs = await findPrograms(process.env["PATH"] ?? "");
 });
 
-async function decode(decoders: Decoders, compression: Exclude<Compression, "none">, pieces: readonly Uint8Array[]) {
+/** `size`: what is said to come out. */
+async function decode(
+  decoders: Decoders,
+  compression: Exclude<Compression, "none">,
+  pieces: readonly Uint8Array[],
+  size: number,
+) {
   const out: Uint8Array[] = [];
-  const decoder = await decoders.open(compression, (chunk) => {
+  const decoder = await decoders.open(compression, size, (chunk) => {
     out.push(Uint8Array.from(chunk));
     return undefined;
   });
@@ -43,7 +49,20 @@ describe.each(cases)("%s (by its program if there is one: %s)", (compression, by
 
   test.each([1 << 20, 1000, 7])("comes out whole when it comes in pieces of %i bytes", async (size) => {
     const pieces = size === 7 ? [...inPieces(file.subarray(0, 700), 7), file.subarray(700)] : inPieces(file, size);
-    expect((await decode(decoders(), compression, pieces)).equals(plain)).toBe(true);
+    expect((await decode(decoders(), compression, pieces, plain.length)).equals(plain)).toBe(true);
+  });
+
+  test("comes out whole although the memory of what went in is used again", async () => {
+    const buffer = new Uint8Array(5000);
+    const out: Uint8Array[] = [];
+    const decoder = await decoders().open(compression, plain.length, (chunk) => void out.push(Uint8Array.from(chunk)));
+    for (const piece of inPieces(file, buffer.length)) {
+      buffer.set(piece);
+      await decoder.write(buffer.subarray(0, piece.length));
+    }
+    await decoder.end();
+    decoder.destroy();
+    expect(Buffer.concat(out).equals(plain)).toBe(true);
   });
 
   test.each<[string, (file: Uint8Array) => Uint8Array]>([
@@ -53,11 +72,11 @@ describe.each(cases)("%s (by its program if there is one: %s)", (compression, by
     ["garbage", () => noise(1000, "garbage")],
     ["followed by garbage", (whole) => Buffer.concat([whole, noise(100, "tail")])],
   ])("is refused when it is %s", async (_name, broken) => {
-    await expect(decode(decoders(), compression, inPieces(broken(file), 4096))).rejects.toThrow();
+    await expect(decode(decoders(), compression, inPieces(broken(file), 4096), plain.length)).rejects.toThrow();
   });
 
   test("stops when what comes out is not wanted any more", async () => {
-    const decoder = await decoders().open(compression, () => {
+    const decoder = await decoders().open(compression, plain.length, () => {
       throw new Error("enough");
     });
     const all = (async () => {
@@ -71,7 +90,7 @@ describe.each(cases)("%s (by its program if there is one: %s)", (compression, by
   test("waits while its output is not taken", async () => {
     let taken = 0;
     let most = 0;
-    const decoder = await decoders().open(compression, async (chunk) => {
+    const decoder = await decoders().open(compression, plain.length, async (chunk) => {
       taken++;
       most = Math.max(most, taken);
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -95,11 +114,37 @@ test("zstd and gzip files of several parts come out whole, wherever the pieces a
       fc.asyncProperty(fc.array(fc.nat(file.length), { maxLength: 6 }), async (cuts) => {
         const at = [0, ...cuts.toSorted((a, b) => a - b), file.length];
         const pieces = at.slice(1).map((end, i) => file.subarray(at[i], end));
-        const out = await decode(new Decoders(programs), compression, pieces);
+        const out = await decode(new Decoders(programs), compression, pieces, plain.length);
         expect(out.equals(plain)).toBe(true);
       }),
       { numRuns: 40 },
     );
+  }
+});
+
+test("the memory of a decompressor's full buffer is given back when its last part is, and no other", async () => {
+  const plain = noise(3 << 20, "full");
+  const file = compress("zstd", plain);
+  const seen: { output: Uint8Array; toTheEnd: boolean }[] = [];
+  const out: Uint8Array[] = [];
+  const decoder = await new Decoders(programs).open("zstd", plain.length, (output) => {
+    out.push(Uint8Array.from(output));
+    const toTheEnd = output.byteOffset + output.length === output.buffer.byteLength;
+    releaseOutput(output);
+    seen.push({ output, toTheEnd });
+    return undefined;
+  });
+  for (const piece of inPieces(file, 300_000)) await decoder.write(piece);
+  await decoder.end();
+  decoder.destroy();
+  expect(Buffer.concat(out).equals(plain)).toBe(true);
+  expect(seen.filter(({ toTheEnd }) => toTheEnd).length).toBeGreaterThanOrEqual(5);
+  for (const { output, toTheEnd } of seen) if (toTheEnd) expect(output.length).toBe(0);
+  const pooled = Buffer.allocUnsafe(100);
+  const foreign = new Uint8Array(1000);
+  for (const other of [pooled, foreign]) {
+    releaseOutput(other);
+    expect(other.length).toBeGreaterThan(0);
   }
 });
 

@@ -32,6 +32,19 @@ describe.each(COMPRESSIONS.filter((name) => name !== "none"))("%s", (compression
     expect(decompress(compression, Buffer.concat(out)).equals(plain)).toBe(true);
   });
 
+  test("what went in comes out although its memory is used again", async () => {
+    const out: Uint8Array[] = [];
+    const encoder = open((chunk) => void out.push(Uint8Array.from(chunk)));
+    const buffer = new Uint8Array(PIECE);
+    for (let at = 0; at < plain.length; at += PIECE) {
+      buffer.set(plain.subarray(at, at + PIECE));
+      await encoder.write(buffer);
+    }
+    await encoder.end();
+    encoder.destroy();
+    expect(decompress(compression, Buffer.concat(out)).equals(plain)).toBe(true);
+  });
+
   test("waits while its output is not taken", async () => {
     let taken = 0;
     let most = 0;
