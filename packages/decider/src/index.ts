@@ -58,3 +58,12 @@ export type { Standing, Standings } from "./standing/standings.ts";
 export { standingsOf } from "./standing/standings.ts";
 export type { CountedFigures, DissentExample, PathClaim, TallyOptions, VoterFigures } from "./standing/tally.ts";
 export { Tally } from "./standing/tally.ts";
+
+// What claims mean.
+export { comparesFacts, opinionsOf, type Opinions } from "./opinions.ts";
+
+// Receipts: a decision that can be shown to somebody else.
+export { RECEIPT_BOUNDS, type Receipt, type SignedReceipt, type Verdict } from "./receipt/receipt.ts";
+export { readReceipt, writeReceipt } from "./receipt/receipt-file.ts";
+export { voterIdOf, whyNotShown, type VoterKeys } from "./receipt/check-testimony.ts";
+export { verifyReceipt, type OwnSide, type VerifiedReceipt } from "./receipt/verify-receipt.ts";

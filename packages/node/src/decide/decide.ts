@@ -6,8 +6,8 @@
  */
 import type { Crypto } from "@trustix/crypto";
 import { toHex } from "@trustix/crypto";
-import { decide } from "@trustix/decider";
-import type { Policy, Sandbox } from "@trustix/decider";
+import { comparesFacts, decide, opinionsOf } from "@trustix/decider";
+import type { Opinions, Policy, Sandbox } from "@trustix/decider";
 import type { LogHead, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Builders, Clock, Decide, DecideReport, Follower, LogReader, Mirror, Values } from "../model.ts";
@@ -15,7 +15,6 @@ import { DecidedCache } from "./decided-cache.ts";
 import { ClaimedValues } from "./claimed-values.ts";
 import { gatherVotes } from "./gather-votes.ts";
 import { agesSince, staleIfOld } from "./head-age.ts";
-import { comparesFacts, type Opinions, opinionsOf } from "./opinions.ts";
 import { ValueSource } from "./value-source.ts";
 
 export interface DecideOptions {

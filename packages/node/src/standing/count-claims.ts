@@ -6,7 +6,7 @@ import { type Crypto, equalBytes, toHex } from "@trustix/crypto";
 import type { PathClaim, Tally } from "@trustix/decider";
 import type { Hash, LogId, LogLeaf, Protocol } from "@trustix/protocol";
 import { type ClaimScan, type ScannedClaim, type ScannedKey, scanClaims } from "../claims/scan-claims.ts";
-import { comparesFacts, opinionsOf } from "../decide/opinions.ts";
+import { comparesFacts, opinionsOf } from "@trustix/decider";
 import type { Values } from "../model.ts";
 
 export interface CountOptions {
