@@ -1,7 +1,7 @@
 /**
  * L2. Calls to nodes, and reads of logs that are verified before anybody sees them.
  *
- * `httpTransport` carries calls; `logClient` asks for heads, growth, map values and values of one log, and checks
+ * `httpTransport` carries calls; `logClient` asks for heads, growth, claims and values of one log, and checks
  * signatures, proofs and digests; `Evidence` is proof that a key signed two things that exclude each other.
  *
  * @example
@@ -18,7 +18,6 @@ export { RPC_CODES, RpcError, type RpcCode, type RpcErrorDetail, type RpcErrorOr
 export { checkSocketOwner, type SocketOwners } from "./socket-owner.ts";
 export { logClient, type HeadResult, type LogAtRemote, type LogClient, type ValueResult } from "./log-client.ts";
 export type { GrowthResult } from "./check-growth.ts";
-export type { InclusionResult } from "./check-inclusion.ts";
 export {
   readEntries,
   readMapHeadLeaves,
@@ -30,7 +29,7 @@ export {
   type SomeValues,
   type ValuesResult,
 } from "./read-entries.ts";
-export type { MapValueResult } from "./read-map-value.ts";
+export type { ClaimResult } from "./read-claim.ts";
 export { troubleOf, type Trouble } from "./trouble.ts";
 
 // Evidence.

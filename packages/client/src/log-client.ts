@@ -8,19 +8,17 @@
  * @example
  * const client = logClient({ crypto, transport, log: info });
  * const got = await client.head();
- * if (got.kind === "head") await client.mapValue(key, got.head);
+ * if (got.kind === "head") await client.claim(key, got.head);
  */
 import type { Crypto } from "@trustix/crypto";
-import type { Hash, LogHead, LogInfo, MapEntry } from "@trustix/protocol";
+import type { Hash, LogHead, LogInfo } from "@trustix/protocol";
 import { headFromWire, verifyHead } from "@trustix/protocol";
 import { LogAPI, NodeAPI } from "@trustix/proto";
 import { equalBytes, toHex } from "@trustix/crypto";
 import { checkGrowth } from "./check-growth.ts";
 import type { GrowthResult } from "./check-growth.ts";
-import { checkInclusion } from "./check-inclusion.ts";
-import type { InclusionResult } from "./check-inclusion.ts";
-import { readMapValue } from "./read-map-value.ts";
-import type { MapValueResult } from "./read-map-value.ts";
+import { readClaim } from "./read-claim.ts";
+import type { ClaimResult } from "./read-claim.ts";
 import { troubleOf } from "./trouble.ts";
 import type { Trouble } from "./trouble.ts";
 import type { CallOptions, RpcTransport } from "./transport.ts";
@@ -38,12 +36,10 @@ export interface LogClient {
    * map-head log ends with. Both heads must be validly signed.
    */
   checkGrowth(from: LogHead | undefined, to: LogHead, options?: CallOptions): Promise<GrowthResult>;
-  /** What the log says of `key` under `head`'s map root, with the proof checked. */
-  mapValue(key: Uint8Array, head: LogHead, options?: CallOptions): Promise<MapValueResult>;
+  /** What the log says of `key` under `head`, in its map and in its log tree, with the proofs checked. */
+  claim(key: Uint8Array, head: LogHead, options?: CallOptions): Promise<ClaimResult>;
   /** The bytes behind a digest. */
   value(digest: Hash, options?: CallOptions): Promise<ValueResult>;
-  /** Whether the log tree holds this claim at the index that the map names. */
-  inclusion(key: Uint8Array, entry: MapEntry, head: LogHead, options?: CallOptions): Promise<InclusionResult>;
 }
 
 /** What the reads need to know. */
@@ -58,9 +54,8 @@ export function logClient(at: LogAtRemote): LogClient {
     url: at.transport.url,
     head: (options) => readHead(at, options),
     checkGrowth: (from, to, options) => checkGrowth(at, from, to, options),
-    mapValue: (key, head, options) => readMapValue(at, key, head, options),
+    claim: (key, head, options) => readClaim(at, key, head, options),
     value: (digest, options) => readValue(at, digest, options),
-    inclusion: (key, entry, head, options) => checkInclusion(at, key, entry, head, options),
   };
 }
 

@@ -5,10 +5,9 @@ import { nodeCrypto } from "@trustix/node-crypto";
 import {
   GetLogConsistencyProofRequestSchema,
   LogHeadSchema,
-  MapValueResponseSchema,
   ProofResponseSchema,
 } from "@trustix/proto";
-import { headToWire, mapEntryBytes } from "@trustix/protocol";
+import { headToWire } from "@trustix/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FakeLog, FakeNode } from "@trustix/testkit";
@@ -172,17 +171,6 @@ test("a log that kept its entries and rewrote its map heads is convicted", async
   }
 });
 
-test("a map that names an entry the log does not have is not believed", async () => {
-  const log = new FakeLog(crypto, "saturn");
-  log.add(["one", "1"], ["two", "2"]);
-  log.entries[1] = { ...log.entries[1]!, entryBytes: mapEntryBytes(log.entries[1]!.digest, 2) };
-  const head = log.sign();
-  expect(await client(new FakeNode("memory:evil", log), log).mapValue(utf8("two"), head)).toEqual({
-    kind: "unverifiable",
-    why: "its map names entry 2, its log has 2",
-  });
-});
-
 test("a head whose map root is not its last map head convicts at first contact, at any size", async () => {
   for (let flushes = 0; flushes < 12; flushes++) {
     const log = grown("saturn", flushes);
@@ -227,98 +215,6 @@ test("an empty log has the empty trees' roots, and a list of map heads that is n
   for (const lie of [{ logRoot: new Uint8Array(32) }, { mapRoot: new Uint8Array(32).fill(1) }, { mhTreeSize: 0 }]) {
     expect((await client(node, log).checkGrowth(undefined, log.sign(lie))).kind).toBe("unverifiable");
   }
-});
-
-test("a claim is proved present, a missing one absent, under the newest and under older heads", async () => {
-  const log = grown("mercury", 5);
-  const node = new FakeNode("memory:one", log);
-  const [older, newest] = [log.heads[2]!, log.head()];
-  const key = utf8("mercury b3");
-  const entry = { digest: crypto.sha256(utf8("b3")), index: 7 };
-  expect(await client(node, log).mapValue(key, newest)).toEqual({ kind: "present", entry });
-  expect(await client(node, log).mapValue(key, older)).toEqual({ kind: "absent" });
-  expect(await client(node, log).mapValue(utf8("nobody"), newest)).toEqual({ kind: "absent" });
-  expect(await client(node, log).inclusion(key, entry, newest)).toEqual({ kind: "included" });
-  const calls = node.calls.length;
-  expect(await client(node, log).mapValue(key, log.heads[0]!)).toEqual({ kind: "absent" });
-  expect(node.calls).toHaveLength(calls);
-});
-
-test("every entry of every small log is shown to be included by a consistency proof alone", async () => {
-  for (let size = 1; size <= 9; size++) {
-    const log = new FakeLog(crypto, "mercury");
-    const head = log.publish(...CLAIMS.slice(0, size));
-    const node = new FakeNode("memory:one", log);
-    for (const [index, { key, digest }] of log.entries.entries()) {
-      expect(await client(node, log).inclusion(key, { digest, index }, head)).toEqual({ kind: "included" });
-      const lie = { digest: new Uint8Array(32), index };
-      expect((await client(node, log).inclusion(key, lie, head)).kind).toBe("unverifiable");
-    }
-    const beyond = await client(node, log).inclusion(
-      log.entries[0]!.key,
-      { digest: new Uint8Array(32), index: size },
-      head,
-    );
-    expect(beyond).toMatchObject({ kind: "unverifiable", why: `its map names entry ${size}, its log has ${size}` });
-  }
-});
-
-test("a server of the existing program says absent without proof, and forgets older roots", async () => {
-  const log = grown("mercury", 3);
-  const node = new FakeNode("memory:go", log);
-  node.goLike = true;
-  const at = client(node, log);
-  expect((await at.mapValue(utf8("mercury a1"), log.head())).kind).toBe("present");
-  expect(await at.mapValue(utf8("nobody"), log.head())).toEqual({
-    kind: "says_absent",
-    why: "it says absent and cannot prove it",
-  });
-  expect((await at.mapValue(utf8("mercury a1"), log.heads[2]!)).kind).toBe("root_gone");
-  node.goLike = false;
-  const unknown = { ...log.head(), mapRoot: new Uint8Array(32).fill(5) };
-  expect((await at.mapValue(utf8("mercury a1"), unknown)).kind).toBe("root_gone");
-});
-
-test("no changed byte of a map answer is ever believed", async () => {
-  const log = grown("mercury", 6);
-  const node = new FakeNode("memory:wire", log);
-  const key = utf8("mercury a2");
-  const truth = await client(node, log).mapValue(key, log.head());
-  expect(truth.kind).toBe("present");
-  let refused = 0;
-  for (let at = 0; at < 400; at++) {
-    node.tamper = (_procedure, answer) => {
-      const bytes = answer().slice();
-      if (at < bytes.length) bytes[at]! ^= 1 << (at % 8);
-      return bytes;
-    };
-    const result = await client(node, log).mapValue(key, log.head());
-    if (result.kind === "present") expect(result).toEqual(truth);
-    else refused++;
-  }
-  expect(refused).toBeGreaterThan(200);
-});
-
-test("a proof of absence for another key, or of presence as absence, is refused", async () => {
-  const log = grown("mercury", 6);
-  const node = new FakeNode("memory:wire", log);
-  const absent = (Proof: unknown): never => {
-    const message = { $typeName: "trustix_api.v1.MapValueResponse", Value: new Uint8Array(0), Proof };
-    const value = toBinary(
-      MapValueResponseSchema,
-      message as Parameters<typeof toBinary<typeof MapValueResponseSchema>>[1],
-    );
-    throw new RpcError("not_found", "absent", {
-      origin: "server",
-      details: [{ type: MapValueResponseSchema.typeName, value }],
-    });
-  };
-  node.tamper = (_procedure, answer) => absent(fromBinary(MapValueResponseSchema, answer()).Proof);
-  expect((await client(node, log).mapValue(utf8("mercury a2"), log.head())).kind).toBe("unverifiable");
-  node.tamper = () => {
-    throw new RpcError("not_found", "absent", { origin: "server" });
-  };
-  expect((await client(node, log).mapValue(utf8("mercury a2"), log.head())).kind).toBe("refused");
 });
 
 test("a value counts only with its digest", async () => {

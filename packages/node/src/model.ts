@@ -26,6 +26,7 @@ import type {
   MapEntry,
   PublicToken,
   SignedCall,
+  Testimony,
   TokenLookup,
   Vote,
 } from "@trustix/protocol";
@@ -139,10 +140,10 @@ export interface Follower {
   /** Polls now; resolves when every remote answered or failed. */
   pollNow(logId?: LogId): Promise<void>;
   /**
-   * One vote: map proof of presence or absence under the held head, one head refresh when the root is gone. Never
-   * throws: what went wrong is the vote's outcome and reason.
+   * One vote: the claim proved in map and log tree under the held head, or its absence; one head refresh when the root is
+   * gone. Never throws: what went wrong is the vote's outcome and reason.
    */
-  vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Vote>;
+  vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Testimony>;
   /** The bytes behind a digest, asked of the logs that claim it, checked. `undefined` when nobody can be asked. */
   value(digest: Hash, from: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** Milliseconds since 1970 when a head at least as new as the held one last came; `undefined` while none is held. */

@@ -106,7 +106,7 @@ export function leafFromWire(crypto: Crypto, message: WireLeaf): LogLeaf {
 }
 
 /** Throws `malformed`: hashes must be 32 bytes, and no RFC 6962 proof has more than 128 for sizes below 2^63. */
-export function proofFromWire(message: WireProof): Hash[] {
+export function proofFromWire(message: Pick<WireProof, "Proof">): Hash[] {
   if (message.Proof.length > 128) {
     throw new ProtocolError("too_large", `Proof: ${message.Proof.length} hashes came, at most 128 wanted`);
   }

@@ -1,11 +1,13 @@
 /**
  * A server that answers with the captured answers of the existing program, byte for byte, and with nothing else: what
  * was not captured is 501 and remembered. Follows the story the captures tell: `moment` is the number of the last
- * exchange that has happened, and a request is answered as it last was by then.
+ * exchange that has happened, and a request is answered as it last was by then. Fields that the existing program does not
+ * know (from number 100 on) are ignored, as it ignores them.
  */
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { fromHex, toHex } from "@trustix/crypto";
 
 /** One exchange as it went over the wire; headers in their order and case. */
@@ -61,7 +63,7 @@ export async function startCannedServer(captures: readonly Capture[] = loadCaptu
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const line = `${request.method} ${request.url} HTTP/1.1`;
-      const body = toHex(Buffer.concat(chunks));
+      const body = toHex(knownFields(Buffer.concat(chunks)));
       const found = captures.findLast(
         (capture, i) =>
           i <= canned.moment &&
@@ -94,6 +96,20 @@ export async function startCannedServer(captures: readonly Capture[] = loadCaptu
     },
   };
   return canned;
+}
+
+const FIRST_OWN_FIELD = 100;
+
+/** A message without the fields of ours. Clients write them last and without groups. */
+function knownFields(message: Uint8Array): Uint8Array {
+  const reader = new BinaryReader(message);
+  const writer = new BinaryWriter();
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    const value = reader.skip(type, number);
+    if (number < FIRST_OWN_FIELD) writer.tag(number, type).raw(value);
+  }
+  return writer.finish();
 }
 
 function nameAndValue(header: string): [string, string] {

@@ -111,7 +111,7 @@ export class FakeNode {
     return encode(LogEntriesResponseSchema, create(LogEntriesResponseSchema, { Leaves }));
   }
 
-  #mapValue(log: FakeLog, { Key, MapRoot }: GetMapValueRequest): MapValueResponse {
+  #mapValue(log: FakeLog, { Key, MapRoot, TreeSize }: GetMapValueRequest): MapValueResponse {
     const size = log.sizeAt(MapRoot);
     if (this.goLike) {
       const current = log.find(Key, log.entries.length);
@@ -125,6 +125,7 @@ export class FakeNode {
     const message = create(MapValueResponseSchema, {
       Value: entry?.entryBytes ?? new Uint8Array(0),
       Proof: mapProofToWire(log.mapProof(Key, size)),
+      LogProof: entry === undefined || this.goLike ? [] : log.tree.audit(log.entries.indexOf(entry), Number(TreeSize)),
     });
     if (entry !== undefined) return message;
     const value = encode(MapValueResponseSchema, message);

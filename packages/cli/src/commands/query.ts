@@ -1,5 +1,5 @@
 /** `trustix query`: what a log's map holds for a key. The node is only asked; head, signature and proof are checked here. */
-import { logClient, type MapValueResult, type Trouble } from "@trustix/client";
+import { logClient, type ClaimResult, type Trouble } from "@trustix/client";
 import { toHex } from "@trustix/crypto";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { NodeAPI } from "@trustix/proto";
@@ -24,8 +24,8 @@ export const run: Action = (input) => {
     const options = { timeoutMs: (input.number("timeout") ?? 20) * 1000, signal: input.io.signal };
     const got = await client.head(options);
     if (got.kind !== "head") throw troubleError(got);
-    const result = await client.mapValue(key, got.head, options);
-    if (result.kind !== "present") throw absenceError(result, got.head.treeSize);
+    const result = await client.claim(key, got.head, options);
+    if (result.kind !== "claims") throw absenceError(result, got.head.treeSize);
     const { digest, index } = result.entry;
     if (input.on("json"))
       input.io.out(JSON.stringify({ logId: id, digest: toHex(digest), index, treeSize: got.head.treeSize }));
@@ -33,10 +33,12 @@ export const run: Action = (input) => {
   });
 };
 
-function absenceError(result: Exclude<MapValueResult, { kind: "present" }>, treeSize: number): CliError {
+function absenceError(result: Exclude<ClaimResult, { kind: "claims" }>, treeSize: number): CliError {
   switch (result.kind) {
     case "absent":
       return new CliError(`the key is not in the log (proved for its ${treeSize} entries)`);
+    case "contradiction":
+      return new CliError(`the log contradicts itself: ${result.why}`, { exit: EXIT.refused });
     case "says_absent":
       return new CliError(`the log says that the key is not in it, and does not prove it: ${result.why}`);
     case "root_gone":

@@ -13,6 +13,7 @@ export { EMPTY_ROOT, entryLeafHash, entryLeafHashInto, leafHash, nodeHash } from
 export { TILE_WIDTH, tileKey } from "./tiles.ts";
 export { LogTree } from "./tree.ts";
 export { auditProof, consistencyProof, rootAt } from "./proofs.ts";
+export { TileNodes } from "./tile-nodes.ts";
 export { verifyConsistency, verifyInclusion } from "./verify.ts";
 export type { ConsistencyClaim, InclusionClaim } from "./verify.ts";
 export { inclusionDetour, inclusionFromConsistency, leafInDetour } from "./inclusion-from-consistency.ts";

@@ -64,7 +64,7 @@ export function createDecide(options: DecideOptions): Decide {
       const cast = await gatherVotes(voters, key, { budgetMs, clock }, signal);
       if (signal.aborted) throw new NodeError("deadline", "the decision was given up by whoever asked");
       const time = clock.now();
-      const votes = cast.map((vote) => current(vote, policy, time));
+      const votes = cast.map(({ vote }) => current(vote, policy, time));
       const { opinions, values } = facts ? opinionsOf(crypto, key, await claimed.all(clock, budgetMs)) : AS_CLAIMED;
       const { decision, reason } = decide({ policy, key, votes, opinions, time, sandbox });
       if (decision === undefined) return undecided(votes, reason);

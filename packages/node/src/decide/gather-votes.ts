@@ -3,7 +3,7 @@
  * unreachable: it costs the budget, never more, and still counts.
  */
 import type { Crypto } from "@trustix/crypto";
-import { type LogId, type Vote, mapPath } from "@trustix/protocol";
+import { type LogId, type Testimony, type Vote, type VoteOutcome, mapPath } from "@trustix/protocol";
 import type { Clock, Follower, LogReader, Mirror } from "../model.ts";
 import { mirrorVotes } from "./mirror-votes.ts";
 
@@ -22,18 +22,21 @@ export interface Voters {
   readonly onVote?: (vote: Vote) => void;
 }
 
-/** In the order of `voters.ids`. Never throws; ends early, with what there is, when `signal` is aborted. */
+/**
+ * In the order of `voters.ids`, each with what shows it if it was asked of others; of logs that are here, whoever wants
+ * the proof makes it from them. Never throws; ends early, with what there is, when `signal` is aborted.
+ */
 export async function gatherVotes(
   voters: Voters,
   key: Uint8Array,
   limits: { readonly budgetMs: number; readonly clock: Clock },
   signal: AbortSignal,
-): Promise<Vote[]> {
+): Promise<Testimony[]> {
   const { own, mirror, follower, crypto } = voters;
-  const votes = new Map<LogId, Vote>();
-  const cast = (vote: Vote): void => {
-    votes.set(vote.logId, vote);
-    voters.onVote?.(vote);
+  const votes = new Map<LogId, Testimony>();
+  const cast = (testimony: Testimony): void => {
+    votes.set(testimony.vote.logId, testimony);
+    voters.onVote?.(testimony.vote);
   };
   const stop = new AbortController();
   const copied = voters.ids.filter((id) => mirror.has(id) && !own.has(id));
@@ -41,7 +44,7 @@ export async function gatherVotes(
   const path = mapPath(crypto, key);
   const ofCopies = mirrorVotes(mirror, follower, copied, path, catchUp);
   const all = Promise.all([
-    ofCopies.then((some) => some.forEach(cast)),
+    ofCopies.then((some) => some.forEach((vote) => cast({ vote, proof: undefined }))),
     ...voters.ids.map(async (logId) => {
       const reader = own.get(logId);
       if (reader !== undefined) cast(await ownVote(reader, path));
@@ -61,9 +64,7 @@ export async function gatherVotes(
   });
   if (votes.size < voters.ids.length) stop.abort(OVER);
   const late = signal.aborted ? "the decision was given up" : `no answer within ${limits.budgetMs} ms`;
-  return voters.ids.map(
-    (logId) => votes.get(logId) ?? { logId, outcome: "unreachable", digest: undefined, reason: late },
-  );
+  return voters.ids.map((logId) => votes.get(logId) ?? noVote(logId, "unreachable", late));
 }
 
 /** For half the budget: what is known by then is a vote as well. */
@@ -78,15 +79,18 @@ async function caughtUp(
   limit.cancel();
 }
 
-async function ownVote(reader: Pick<LogReader, "info" | "claims">, path: Uint8Array): Promise<Vote> {
+async function ownVote(reader: Pick<LogReader, "info" | "claims">, path: Uint8Array): Promise<Testimony> {
   const logId = reader.info.id;
   try {
     const [entry] = await reader.claims([path]);
-    return entry === undefined
-      ? { logId, outcome: "absent", digest: undefined, reason: "" }
-      : { logId, outcome: "claims", digest: entry.digest, reason: "" };
+    const vote: Vote = { logId, outcome: entry === undefined ? "absent" : "claims", digest: entry?.digest, reason: "" };
+    return { vote, proof: undefined };
   } catch (error) {
     const reason = `this node cannot read its own log: ${error instanceof Error ? error.message : String(error)}`;
-    return { logId, outcome: "unverifiable", digest: undefined, reason };
+    return noVote(logId, "unverifiable", reason);
   }
+}
+
+function noVote(logId: LogId, outcome: VoteOutcome, reason: string): Testimony {
+  return { vote: { logId, outcome, digest: undefined, reason }, proof: undefined };
 }

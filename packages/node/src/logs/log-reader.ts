@@ -5,7 +5,15 @@
  * and none waits for the writer.
  */
 import type { Crypto } from "@trustix/crypto";
-import { type MapAnswer, TILE_WIDTH, absenceBeside, auditProof, consistencyProof, tileKey } from "@trustix/merkle";
+import {
+  type MapAnswer,
+  TILE_WIDTH,
+  TileNodes,
+  absenceBeside,
+  auditProof,
+  consistencyProof,
+  tileKey,
+} from "@trustix/merkle";
 import {
   type Hash,
   type LogHead,
@@ -35,8 +43,16 @@ export interface LogReaderOptions {
   readonly maxRange?: number;
 }
 
+/** A tree's tiles, and those of their nodes that are kept. */
+interface Nodes {
+  readonly prefix: Uint8Array;
+  readonly kept: TileNodes;
+}
+
 export function openLogReader({ reads, crypto, published, roots, maxRange = 1000 }: LogReaderOptions): LogReader {
   const { info, keys } = published;
+  const logNodes = { prefix: keys.logTiles, kept: new TileNodes() };
+  const mapHeadNodes = { prefix: keys.mapHeadTiles, kept: new TileNodes(16) };
   const explained = async <T>(what: string, read: () => Promise<T>): Promise<T> => {
     try {
       return await read();
@@ -75,14 +91,14 @@ export function openLogReader({ reads, crypto, published, roots, maxRange = 1000
     if (!Number.isSafeInteger(value) || value < 0 || value > size)
       throw invalid(`${name} ${value} came, 0 to ${size} wanted`);
   };
-  const consistency = async (prefix: Uint8Array, first: number, second: number, size: number): Promise<Hash[]> => {
+  const consistency = async (of: Nodes, first: number, second: number, size: number): Promise<Hash[]> => {
     checkSize("first size", first, size);
     checkSize("second size", second, size);
-    return resolveNeeds(consistencyProof(crypto, prefix, first, second), reads);
+    return resolveNeeds(consistencyProof(crypto, of.prefix, first, second, of.kept), reads);
   };
-  const audit = async (prefix: Uint8Array, index: number, treeSize: number, size: number): Promise<Hash[]> => {
+  const audit = async (of: Nodes, index: number, treeSize: number, size: number): Promise<Hash[]> => {
     checkSize("tree size", treeSize, size);
-    return resolveNeeds(auditProof(crypto, prefix, index, treeSize), reads);
+    return resolveNeeds(auditProof(crypto, of.prefix, index, treeSize, of.kept), reads);
   };
   const entryAt = async (index: number): Promise<MapEntry> => {
     const [entry] = await readEntries(reads, keys, [index]);
@@ -108,16 +124,16 @@ export function openLogReader({ reads, crypto, published, roots, maxRange = 1000
       return published.current.head;
     },
     consistencyProof: (first, second) =>
-      explained("consistency proof", () => consistency(keys.logTiles, first, second, published.current.head.treeSize)),
+      explained("consistency proof", () => consistency(logNodes, first, second, published.current.head.treeSize)),
     auditProof: (index, treeSize) =>
-      explained("audit proof", () => audit(keys.logTiles, index, treeSize, published.current.head.treeSize)),
+      explained("audit proof", () => audit(logNodes, index, treeSize, published.current.head.treeSize)),
     mhConsistencyProof: (first, second) =>
       explained("map-head consistency proof", () =>
-        consistency(keys.mapHeadTiles, first, second, published.current.head.mhTreeSize),
+        consistency(mapHeadNodes, first, second, published.current.head.mhTreeSize),
       ),
     mhAuditProof: (index, treeSize) =>
       explained("map-head audit proof", () =>
-        audit(keys.mapHeadTiles, index, treeSize, published.current.head.mhTreeSize),
+        audit(mapHeadNodes, index, treeSize, published.current.head.mhTreeSize),
       ),
     entries: (start, finish) =>
       explained("entries", async (): Promise<LogLeaf[]> => {

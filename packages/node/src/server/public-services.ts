@@ -2,9 +2,16 @@
  * What anybody may ask: `NodeAPI`, `LogAPI`, `LogExt`. They answer for published logs only: which logs this node follows
  * tells what its user runs.
  */
-import { create } from "@bufbuild/protobuf";
+import { create, isFieldSet } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { LogAPI, LogExt, MapValueResponseSchema, NodeAPI } from "@trustix/proto";
+import {
+  GetMapValueRequestSchema,
+  LogAPI,
+  LogExt,
+  MapValueResponseSchema,
+  NodeAPI,
+  type GetMapValueRequest,
+} from "@trustix/proto";
 import { headToWire, logToWire, mapEntryBytes, mapProofToWire, sizeOf, type LogInfo } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { PublishedLog, ServerParts } from "./parts.ts";
@@ -68,13 +75,17 @@ export async function publishedValue(parts: ServerParts, digest: Uint8Array): Pr
   return value;
 }
 
-async function mapValue(log: PublishedLog, request: { readonly Key: Uint8Array; readonly MapRoot: Uint8Array }) {
-  const { entry, proof } = await log.reader.mapValue(request.Key, hashField("MapRoot", request.MapRoot));
+async function mapValue({ reader }: PublishedLog, request: GetMapValueRequest) {
+  const { entry, proof } = await reader.mapValue(request.Key, hashField("MapRoot", request.MapRoot));
   const Proof = mapProofToWire(proof);
-  if (entry !== undefined) return { Value: mapEntryBytes(entry.digest, entry.index), Proof };
+  if (entry !== undefined) {
+    const isAsked = isFieldSet(request, GetMapValueRequestSchema.field.TreeSize);
+    const LogProof = isAsked ? await reader.auditProof(entry.index, sizeOf("TreeSize", request.TreeSize)) : [];
+    return { Value: mapEntryBytes(entry.digest, entry.index), Proof, LogProof };
+  }
   // The proof of absence goes with the error: an answer without it would have to be believed.
   const absence = create(MapValueResponseSchema, { Value: new Uint8Array(0), Proof });
-  const message = `log ${log.reader.info.id}: the key is absent under this map root`;
+  const message = `log ${reader.info.id}: the key is absent under this map root`;
   throw new ConnectError(message, Code.NotFound, undefined, [{ desc: MapValueResponseSchema, value: absence }]);
 }
 

@@ -93,9 +93,13 @@ export class FollowedHead {
     return verdicts;
   }
 
-  /** Proof that somebody else found, and checked. */
-  convict(evidence: Evidence): Promise<void> {
-    const done = this.#queue.then(() => (this.#against === undefined ? this.#convict(evidence) : undefined));
+  /** Proof that somebody else found, and checked; false if there was proof before. */
+  convict(evidence: Evidence): Promise<boolean> {
+    const done = this.#queue.then(async () => {
+      if (this.#against !== undefined) return false;
+      await this.#convict(evidence);
+      return true;
+    });
     this.#queue = done.catch(() => undefined);
     return done;
   }

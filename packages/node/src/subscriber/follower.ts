@@ -5,8 +5,8 @@
  * node's. A remote that is down, lacks a log or lies is a state to show, never a reason to stop.
  */
 import type { Evidence, HeadResult, LogAtRemote, LogClient } from "@trustix/client";
-import { checkEvidence, logClient } from "@trustix/client";
-import { ProtocolError, type Hash, type LogId, type Vote } from "@trustix/protocol";
+import { checkEvidence, describeEvidence, logClient } from "@trustix/client";
+import { ProtocolError, type Hash, type LogId, type Testimony } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Clock, Conviction, FollowedLog } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
@@ -91,10 +91,11 @@ class RemoteFollower implements CacheableFollower {
     await this.#poll(this.#remotes, logs, this.#pollTimeoutMs);
   }
 
-  async vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Vote> {
+  async vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Testimony> {
     const log = this.#followed.get(logId);
     if (log === undefined) {
-      return { logId, outcome: "unreachable", digest: undefined, reason: "this log is not followed" };
+      const vote = { logId, outcome: "unreachable", digest: undefined, reason: "this log is not followed" } as const;
+      return { vote, proof: undefined };
     }
     return castVote(
       {
@@ -103,6 +104,7 @@ class RemoteFollower implements CacheableFollower {
         remotes: () => log.places.worthAsking(),
         clientOf: (remote) => log.clients.get(remote)!,
         refresh: (stop) => this.#refresh(log, stop),
+        convict: (evidence, remote) => this.#convictFromVote(log, evidence, remote),
         whyNoHead: () => log.places.whyNoHead(),
         clock: this.#options.clock,
         timeoutMs: this.#voteTimeoutMs,
@@ -222,6 +224,16 @@ class RemoteFollower implements CacheableFollower {
     } catch (error) {
       for (const remote of remotes) this.#failed(remote, log, error);
       return [...remotes];
+    }
+  }
+
+  async #convictFromVote(log: Followed, evidence: Evidence, remote: Remote): Promise<void> {
+    try {
+      if (!(await log.head.convict(evidence))) return;
+      const why = describeEvidence(evidence);
+      this.#options.onEvent?.({ kind: "contradiction", logId: log.head.info.id, remote: remote.url, why });
+    } catch (error) {
+      this.#failed(remote, log, error);
     }
   }
 

@@ -200,7 +200,7 @@ test("whoever fetches it, a value with another digest is not returned", async ()
       },
     ],
     follower: {
-      vote: async () => vote,
+      vote: async () => ({ vote, proof: undefined }),
       value: async () => utf8("rotten"),
       against: unused,
       headSeenAt: unused,

@@ -65,7 +65,8 @@ async function followFrom(moment: string): Promise<Followed> {
     values: { getMany: (digests) => Promise.resolve(digests.map(() => undefined)) },
     sandbox: undefined,
   });
-  const vote = (key: string): Promise<Vote> => follower.vote(info.id, utf8(key), new AbortController().signal);
+  const vote = async (key: string): Promise<Vote> =>
+    (await follower.vote(info.id, utf8(key), new AbortController().signal)).vote;
   return { server, follower, decide, vote };
 }
 

@@ -1,6 +1,6 @@
 /** A follower over remotes in memory, with a clock that stands still. */
 import { nodeCrypto } from "@trustix/node-crypto";
-import type { LogId, Vote } from "@trustix/protocol";
+import type { LogId, Testimony, Vote } from "@trustix/protocol";
 import { utf8 } from "@trustix/crypto";
 import { openMemoryStore } from "@trustix/storage";
 import type { Store } from "@trustix/storage";
@@ -21,6 +21,7 @@ export interface Network {
   /** States of the remotes for a log, in order. */
   states(log: FakeLog): Reachability["state"][];
   vote(log: FakeLog, key: string, signal?: AbortSignal): Promise<Vote>;
+  testimony(log: FakeLog, key: string, signal?: AbortSignal): Promise<Testimony>;
 }
 
 /** Opens a follower and lets its first polls run. Closed when the test ends. */
@@ -44,6 +45,8 @@ export async function follow(
   });
   onTestFinished(() => follower.close());
   await clock.advance(0);
+  const testimony: Network["testimony"] = (log, key, signal = new AbortController().signal) =>
+    follower.vote(log.info.id, utf8(key), signal);
   const find = (log: FakeLog): FollowedLog => follower.logs().find(({ info }) => info.id === log.info.id)!;
   return {
     follower,
@@ -52,7 +55,8 @@ export async function follow(
     store,
     log: find,
     states: (log) => find(log).remotes.map(({ reachability }) => reachability.state),
-    vote: (log, key, signal = new AbortController().signal) => follower.vote(log.info.id, utf8(key), signal),
+    vote: async (...asked) => (await testimony(...asked)).vote,
+    testimony,
   };
 }
 

@@ -91,7 +91,7 @@ async function pair(retainHeads: number): Promise<Pair> {
       await publisher.submit(claims.map(([key, value]) => ({ key: utf8(key), value: utf8(value) })));
       return publisher.flush();
     },
-    vote: (key) => follower.vote(info.id, utf8(key), new AbortController().signal),
+    vote: async (key) => (await follower.vote(info.id, utf8(key), new AbortController().signal)).vote,
     held: () => follower.logs()[0]!.head,
   };
 }

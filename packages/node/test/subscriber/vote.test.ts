@@ -180,7 +180,7 @@ test("a log that is not followed, or has no remotes, is unreachable", async () =
   const mercury = grown("mercury", 1);
   const net = await follow([mercury], []);
   expect((await net.vote(mercury, "a0")).reason).toBe("no remotes are configured");
-  const vote = await net.follower.vote(unknownLog(), utf8("a0"), new AbortController().signal);
+  const { vote } = await net.follower.vote(unknownLog(), utf8("a0"), new AbortController().signal);
   expect(vote).toMatchObject({ outcome: "unreachable", reason: "this log is not followed" });
 });
 

@@ -160,6 +160,13 @@ export declare type GetMapValueRequest = Message<"trustix_api.v1.GetMapValueRequ
    * @generated from field: required bytes MapRoot = 3;
    */
   MapRoot: Uint8Array;
+
+  /**
+   * Asks for LogProof too: the size of the log tree under the same head.
+   *
+   * @generated from field: optional uint64 TreeSize = 100;
+   */
+  TreeSize: bigint;
 };
 
 /**
@@ -214,6 +221,13 @@ export declare type MapValueResponse = Message<"trustix_api.v1.MapValueResponse"
    * @generated from field: required trustix_api.v1.SparseCompactMerkleProof Proof = 2;
    */
   Proof?: SparseCompactMerkleProof | undefined;
+
+  /**
+   * Audit path of the entry at the map entry's index, in the tree of TreeSize. Existing servers send none.
+   *
+   * @generated from field: repeated bytes LogProof = 100;
+   */
+  LogProof: Uint8Array[];
 };
 
 /**
