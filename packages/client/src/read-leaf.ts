@@ -21,7 +21,8 @@ import { troubleOf } from "./trouble.ts";
 import type { Trouble } from "./trouble.ts";
 
 export type LeafResult =
-  { readonly kind: "leaf"; readonly leaf: Hash; /** Its audit path. */ readonly logProof: readonly Hash[] } | Trouble;
+  | { readonly kind: "leaf"; readonly leaf: Hash; /** Its audit path. */ readonly logProof: readonly Hash[] }
+  | Trouble;
 
 /** `index` is below `head.treeSize`. `expected`, if it is the leaf, saves the call for leaf 0. */
 export async function readLeaf(

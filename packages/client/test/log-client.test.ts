@@ -1,12 +1,8 @@
 /** Verified reads against honest, old, lying and broken logs: what each answer means. */
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { toHex, utf8 } from "@trustix/crypto";
+import { toHex } from "@trustix/crypto";
 import { nodeCrypto } from "@trustix/node-crypto";
-import {
-  GetLogConsistencyProofRequestSchema,
-  LogHeadSchema,
-  ProofResponseSchema,
-} from "@trustix/proto";
+import { GetLogConsistencyProofRequestSchema, LogHeadSchema, ProofResponseSchema } from "@trustix/proto";
 import { headToWire } from "@trustix/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -68,7 +68,12 @@ const EXISTING: Record<string, string[]> = {
   "trustix_api.v1.ProofResponse": ["1 Proof bytes repeated"],
   "trustix_api.v1.GetLogEntriesRequest": ["1 LogID string required", "2 Start u64 required", "3 Finish u64 required"],
   "trustix_api.v1.LogEntriesResponse": ["1 Leaves trustix_schema.v1.LogLeaf repeated"],
-  "trustix_api.v1.GetMapValueRequest": ["1 LogID string required", "2 Key bytes required", "3 MapRoot bytes required"],
+  "trustix_api.v1.GetMapValueRequest": [
+    "1 LogID string required",
+    "2 Key bytes required",
+    "3 MapRoot bytes required",
+    "100 TreeSize u64 optional",
+  ],
   "trustix_api.v1.SparseCompactMerkleProof": [
     "1 SideNodes bytes repeated",
     "2 NonMembershipLeafData bytes optional",
@@ -78,6 +83,7 @@ const EXISTING: Record<string, string[]> = {
   "trustix_api.v1.MapValueResponse": [
     "1 Value bytes required",
     "2 Proof trustix_api.v1.SparseCompactMerkleProof required",
+    "100 LogProof bytes repeated",
   ],
   "trustix_api.v1.KeyValuePair": ["1 Key bytes required", "2 Value bytes required"],
   "trustix_api.v1.ValueRequest": ["1 Digest bytes required"],

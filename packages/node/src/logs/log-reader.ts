@@ -132,9 +132,7 @@ export function openLogReader({ reads, crypto, published, roots, maxRange = 1000
         consistency(mapHeadNodes, first, second, published.current.head.mhTreeSize),
       ),
     mhAuditProof: (index, treeSize) =>
-      explained("map-head audit proof", () =>
-        audit(mapHeadNodes, index, treeSize, published.current.head.mhTreeSize),
-      ),
+      explained("map-head audit proof", () => audit(mapHeadNodes, index, treeSize, published.current.head.mhTreeSize)),
     entries: (start, finish) =>
       explained("entries", async (): Promise<LogLeaf[]> => {
         if (!checkRange(start, finish, published.current.head.treeSize)) return [];

@@ -1,8 +1,9 @@
 /** What the services say, over one protocol. */
 import { createClient, type ConnectError } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
+import { verifyInclusion } from "@trustix/merkle";
 import { LogAPI, LogExt, LogRPC, NodeAPI, NodeExt, RPCApi } from "@trustix/proto";
-import { NIX, logIdOf, type LogInfo } from "@trustix/protocol";
+import { NIX, logIdOf, logLeafDigest, parseMapEntry, type LogInfo } from "@trustix/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { FollowedLog } from "../../src/model.ts";
 import { crypto } from "./reference-log.ts";
@@ -101,6 +102,18 @@ describe("private calls on a followed log", () => {
     const call = createClient(LogRPC, at()).getLogEntries({ LogID: info.id, Start: 0n, Finish: 0n });
     expect(await refused(call)).toMatch(/its entries are at its remotes/);
   });
+});
+
+test("the audit path of a claim comes with the map's answer to those who ask for it, and to nobody else", async () => {
+  const client = createClient(LogAPI, at());
+  const signed = await client.getHead({ LogID: LOG_ID });
+  const asked = { LogID: LOG_ID, Key: Buffer.from("b"), MapRoot: signed.MapRoot };
+  expect((await client.getMapValue(asked)).LogProof).toEqual([]);
+  const { Value, LogProof: proof } = await client.getMapValue({ ...asked, TreeSize: signed.TreeSize });
+  const { index } = parseMapEntry(Value);
+  const leaf = logLeafDigest(crypto, Buffer.from("b"), digest("2"));
+  verifyInclusion(crypto, { index, size: Number(signed.TreeSize), leaf, root: signed.LogRoot, proof });
+  expect(await refused(client.getMapValue({ ...asked, TreeSize: 1000n }))).toMatch(/tree size 1000|in a tree of 1000/);
 });
 
 test("the status shows every log with its head, age and remotes", async () => {

@@ -28,7 +28,7 @@ interface Case {
   /** How the server is from the start. */
   readonly start?: (node: FakeNode) => void;
   /** What happens between following and the vote. */
-  readonly then?: (setting: Setting) => void | Promise<void>;
+  readonly meanwhile?: (setting: Setting) => void | Promise<void>;
 }
 
 const failing =
@@ -65,40 +65,76 @@ const truth = crypto.sha256(utf8("value a1"));
 const CASES: readonly Case[] = [
   { what: "a claim in map and log", outcome: "claims", reason: /^$/ },
   { what: "a claim in map and log, shown the other way", outcome: "claims", reason: /^$/, start: goLike },
-  { what: "a claim although the audit path is garbled", outcome: "claims", reason: /^$/, then: garblePath },
+  { what: "a claim although the audit path is garbled", outcome: "claims", reason: /^$/, meanwhile: garblePath },
   { what: "no such key, proved", outcome: "absent", reason: /^$/, key: "nobody" },
   { what: "an empty log", outcome: "absent", reason: /^$/, log: () => new FakeLog(crypto, "pluto") },
-  { what: "a key left out of the map, of which no map says more", outcome: "absent", reason: /^$/, log: () => lying(undefined) },
+  {
+    what: "a key left out of the map, of which no map says more",
+    outcome: "absent",
+    reason: /^$/,
+    log: () => lying(undefined),
+  },
 
-  { what: "down from the start", outcome: "unreachable", reason: /^memory:m: connection refused$/, start: (node) => down({ node }) },
-  { what: "down later", outcome: "unreachable", reason: /^connection refused$/, then: down },
-  { what: "too busy", outcome: "unreachable", reason: /answers: later/, then: failing("GetMapValue", "unavailable", "later") },
+  {
+    what: "down from the start",
+    outcome: "unreachable",
+    reason: /^memory:m: connection refused$/,
+    start: (node) => down({ node }),
+  },
+  { what: "down later", outcome: "unreachable", reason: /^connection refused$/, meanwhile: down },
+  {
+    what: "too busy",
+    outcome: "unreachable",
+    reason: /answers: later/,
+    meanwhile: failing("GetMapValue", "unavailable", "later"),
+  },
   {
     what: "down between map and log",
     outcome: "unreachable",
     reason: /^gone$/,
     start: goLike,
-    then: failing("GetLogConsistencyProof", "unavailable", "gone", "network"),
+    meanwhile: failing("GetLogConsistencyProof", "unavailable", "gone", "network"),
   },
 
-  { what: "says absent", outcome: "unverifiable", reason: /^it says absent and cannot prove it$/, start: goLike, key: "nobody" },
-  { what: "a map proof that does not hold", outcome: "unverifiable", reason: /map proof does not hold/, then: garbling("GetMapValue") },
+  {
+    what: "says absent",
+    outcome: "unverifiable",
+    reason: /^it says absent and cannot prove it$/,
+    start: goLike,
+    key: "nobody",
+  },
+  {
+    what: "a map proof that does not hold",
+    outcome: "unverifiable",
+    reason: /map proof does not hold/,
+    meanwhile: garbling("GetMapValue"),
+  },
   {
     what: "a log proof that does not hold",
     outcome: "unverifiable",
     reason: /does not show entry 2 of its log/,
     start: goLike,
-    then: garbling("GetLogConsistencyProof"),
+    meanwhile: garbling("GetLogConsistencyProof"),
   },
   {
     what: "no log proof to be had",
     outcome: "unverifiable",
     reason: /its map has the key; asked for entry 2 of its log, it answers unknown: no/,
     start: goLike,
-    then: failing("GetLogConsistencyProof", "unknown", "no"),
+    meanwhile: failing("GetLogConsistencyProof", "unknown", "no"),
   },
-  { what: "refuses to say", outcome: "unverifiable", reason: /permission_denied: go away/, then: failing("GetMapValue", "permission_denied", "go away") },
-  { what: "an unknown error", outcome: "unverifiable", reason: /^it answers unknown: oops$/, then: failing("GetMapValue", "unknown", "oops") },
+  {
+    what: "refuses to say",
+    outcome: "unverifiable",
+    reason: /permission_denied: go away/,
+    meanwhile: failing("GetMapValue", "permission_denied", "go away"),
+  },
+  {
+    what: "an unknown error",
+    outcome: "unverifiable",
+    reason: /^it answers unknown: oops$/,
+    meanwhile: failing("GetMapValue", "unknown", "oops"),
+  },
   {
     what: "a map entry that may be read in two ways",
     outcome: "unverifiable",
@@ -112,23 +148,49 @@ const CASES: readonly Case[] = [
     start: garblingFrom("GetMHLogConsistencyProof"),
   },
 
-  { what: "a root that is gone and stays so", outcome: "stale", reason: /nothing can be proved under its newest head/, then: failing("GetMapValue", "failed_precondition", "not held") },
+  {
+    what: "a root that is gone and stays so",
+    outcome: "stale",
+    reason: /nothing can be proved under its newest head/,
+    meanwhile: failing("GetMapValue", "failed_precondition", "not held"),
+  },
 
   {
     what: "caught before",
     outcome: "excluded",
     reason: /^two signed heads of size 6 differ/,
-    then: async ({ log, node, net }) => {
+    meanwhile: async ({ log, node, net }) => {
       const fork = grown("mercury", 2);
       fork.publish(["other", "claim"], ["and", "another"]);
       node.logs.set(log.info.id, fork);
       await net.follower.pollNow();
     },
   },
-  { what: "another value in the map", outcome: "excluded", reason: /the map names entry 1 .* another entry there$/, log: () => lying(mapEntryBytes(backdoor, 1)) },
-  { what: "another value in the map, shown the other way", outcome: "excluded", reason: /another entry there$/, log: () => lying(mapEntryBytes(backdoor, 1)), start: goLike },
-  { what: "another entry in the map", outcome: "excluded", reason: /the map names entry 2 .* another entry there$/, log: () => lying(mapEntryBytes(truth, 2)) },
-  { what: "an entry that there is not", outcome: "excluded", reason: /the map names entry 3 .* does not reach so far$/, log: () => lying(mapEntryBytes(truth, 3)) },
+  {
+    what: "another value in the map",
+    outcome: "excluded",
+    reason: /the map names entry 1 .* another entry there$/,
+    log: () => lying(mapEntryBytes(backdoor, 1)),
+  },
+  {
+    what: "another value in the map, shown the other way",
+    outcome: "excluded",
+    reason: /another entry there$/,
+    log: () => lying(mapEntryBytes(backdoor, 1)),
+    start: goLike,
+  },
+  {
+    what: "another entry in the map",
+    outcome: "excluded",
+    reason: /the map names entry 2 .* another entry there$/,
+    log: () => lying(mapEntryBytes(truth, 2)),
+  },
+  {
+    what: "an entry that there is not",
+    outcome: "excluded",
+    reason: /the map names entry 3 .* does not reach so far$/,
+    log: () => lying(mapEntryBytes(truth, 3)),
+  },
 ];
 
 function garblePath({ node }: Setting): void {
@@ -143,12 +205,12 @@ function garblingFrom(method: string): (node: FakeNode) => void {
   return (node) => garbling(method)({ node });
 }
 
-test.each(CASES)("$what: $outcome", async ({ outcome, reason, key = "a1", log: make, start, then }) => {
+test.each(CASES)("$what: $outcome", async ({ outcome, reason, key = "a1", log: make, start, meanwhile }) => {
   const log = make?.() ?? grown("mercury", 3);
   const node = new FakeNode("memory:m", log);
   start?.(node);
   const net = await follow([log], [node]);
-  await then?.({ log, node, net });
+  await meanwhile?.({ log, node, net });
   const { vote, proof } = await net.testimony(log, key);
   expect({ ...vote, digest: vote.digest !== undefined }).toEqual({
     logId: log.info.id,
