@@ -6,7 +6,7 @@ import { votersByName } from "./count-votes.ts";
 import { lastDay, printable, wordList } from "./explain.ts";
 import { fewestForQuorum, fewestForRule, type FewestOperators } from "./fewest-operators.ts";
 import { matchesEverything } from "./glob.ts";
-import type { Exception, Policy, Quorum, Rule, Voter } from "./policy.ts";
+import { EVERYBODY, type Exception, type Policy, type Quorum, type Rule, type Voter } from "./policy.ts";
 import { canConflict, membersOfQuorum } from "./weigh-quorum.ts";
 
 export interface PolicyAnalysis {
@@ -95,7 +95,7 @@ function analyseRule(rule: Rule, name: string, voters: readonly Voter[], note: N
   if (operators.length === 1) note("problem", "one_operator", `${operators[0]} alone can meet ${name}`);
   if (rule.engine === "quorum") analyseQuorum(rule, name, fewest, voters, note);
   if (rule.engine === "percentage") {
-    const n = membersOfQuorum({ threshold: 1, voters: undefined }, voters).length;
+    const n = membersOfQuorum(EVERYBODY, voters).length;
     if (operators.length > 1 && 2 * operators.length <= n) {
       const text = `${operators.length} of ${n} is no majority: for ${name} it is enough while the others are silent or scattered`;
       note("warning", "no_majority", text);

@@ -5,7 +5,7 @@
 import { compareText, countedClaim, electionOf, type Ballot, type Claim, type Election } from "./count-votes.ts";
 import { askExceptions } from "./exceptions.ts";
 import { describeTally, describeVotes, isWeighted, membersOf, nameList, printable, shortHex } from "./explain.ts";
-import type { Quorum, Rule } from "./policy.ts";
+import { EVERYBODY, type Quorum, type Rule } from "./policy.ts";
 import type { DecidedBy, Outcome, Question } from "./question.ts";
 import { acceptedClaims, bestOpinion, claimWith, leavesOf, shareOf, tallyOf } from "./quorum.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -54,9 +54,6 @@ export function decide(question: Question): Outcome {
       .map(({ voter }) => voter.logId),
   };
 }
-
-/** All units of the protocol, each with one vote. */
-const EVERYBODY: Quorum = { threshold: 1, voters: undefined };
 
 function decided({ claim, confidence, why }: Found, by: DecidedBy, election: Election): Outcome {
   const logIds: Outcome["misses"][number][] = [];

@@ -2,7 +2,15 @@
 import { compareText, unitOf, votersByName } from "./count-votes.ts";
 import { analysePolicy } from "./analyse-policy.ts";
 import { lastDay, printable, wordList } from "./explain.ts";
-import type { Exception, Policy, Quorum, QuorumGroup, Rule, Voter } from "./policy.ts";
+import {
+  EVERYBODY,
+  type Exception,
+  type Policy,
+  type Quorum,
+  type QuorumGroup,
+  type Rule,
+  type Voter,
+} from "./policy.ts";
 import { membersOfQuorum, type Member } from "./weigh-quorum.ts";
 
 /** One sentence an item, without full stop. `time`: milliseconds since 1970. */
@@ -26,7 +34,7 @@ function leadOf(rules: readonly Rule[], i: number): string {
 
 function whoVotes(voters: readonly Voter[]): string {
   if (voters.length === 0) return "Nobody votes";
-  const units = membersOfQuorum({ threshold: 1, voters: undefined }, voters);
+  const units = membersOfQuorum(EVERYBODY, voters);
   const words = wordList(units.map((unit) => memberName(unit, voters)).sort(compareText));
   if (units.length === voters.length) return `${count(units.length, "voter")}: ${words}`;
   return `${count(voters.length, "voter")} of ${count(units.length, "operator")}, each of which counts once: ${words}`;
@@ -54,7 +62,7 @@ function explainRule(rule: Rule, voters: readonly Voter[]): string {
     case "quorum":
       return `when it is the only one claimed by ${explainQuorum(rule, voters)}`;
     case "percentage": {
-      const units = membersOfQuorum({ threshold: 1, voters: undefined }, voters).length;
+      const units = membersOfQuorum(EVERYBODY, voters).length;
       const who = units === voters.length ? "voters" : "operators";
       return `when it leads alone and at least ${rule.minimum} % of all ${who} claim it`;
     }
@@ -89,7 +97,7 @@ function strangersOf({ voters: named = [] }: Quorum, voters: readonly Voter[]): 
 
 function explainException(exception: Exception, voters: readonly Voter[], time: number): string {
   const { match, reason, expires } = exception;
-  const what = match.startsWith("/") ? match : `names like ${printable(match)}`;
+  const what = `${match.startsWith("/") ? "" : "names like "}${printable(match)}`;
   const day = lastDay(expires);
   const until = day.includes("T") ? `Until ${day}` : `Until the end of ${day}`;
   const who = `if no rule decides, a value claimed by ${explainQuorum(exception, voters)} is enough (${printable(reason)})`;

@@ -4,7 +4,7 @@
  * Group by group, the heaviest choice of each number of operators is kept (a knapsack). That is exact as long as no operator
  * sits in several groups; where one does, all smaller sets are tried one by one, within a budget.
  */
-import type { Quorum, Rule, Voter } from "./policy.ts";
+import { EVERYBODY, type Quorum, type Rule, type Voter } from "./policy.ts";
 import { membersOfQuorum, type Member, type UnitMember } from "./weigh-quorum.ts";
 
 export interface FewestOperators {
@@ -13,8 +13,6 @@ export interface FewestOperators {
   /** Fewer are never enough. Below `operators.length` only if there were too many ways to try them all. */
   readonly atLeast: number;
 }
-
-const EVERYBODY: Quorum = { threshold: 1, voters: undefined };
 
 /** `undefined`: not even all together. A function is taken to decide for any single claim. */
 export function fewestForRule(rule: Rule, voters: readonly Voter[]): FewestOperators | undefined {

@@ -72,6 +72,9 @@ export interface Quorum {
   readonly groups?: readonly QuorumGroup[] | undefined;
 }
 
+/** Every configured operator, each with one vote. */
+export const EVERYBODY: Quorum = { threshold: 1, voters: undefined };
+
 export interface QuorumGroup extends Quorum {
   /** For people. */
   readonly name?: string | undefined;

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { createSandbox, SANDBOX_LIMITS } from "../src/index.ts";
+import { createSandbox, SANDBOX_LIMITS, type Rule } from "../src/index.ts";
 import { ask, votersOf, votesOf } from "./ballots.ts";
 
 // Patient enough for a busy machine: what is meant to end by steps or memory must not end by time.
@@ -105,6 +105,19 @@ test("a function can only point at a value that a log claims", () => {
   expect(run("i => ''").decision).toBeUndefined();
   // An excluded voter is not among the inputs.
   expect(run("i => i.length === 2 ? i[0].Value : ''").decision).toMatchObject({ logIds: ["log1"] });
+});
+
+test("a function sees the claims by ascending id, and spellings of the same facts as one value", () => {
+  const rules: Rule[] = [{ engine: "javascript", source: "i => i.map(x => x.LogID + x.Value).join()" }];
+  const opinions = new Map([["bb", Uint8Array.of(0xaa)]]);
+  const votes = votesOf("log2=bb", "log3=cc", "log1=aa");
+  for (const names of [
+    ["log1", "log2", "log3"],
+    ["log3", "log1", "log2"],
+  ]) {
+    const { reason } = ask({ rules, voters: votersOf(...names) }, votes, { sandbox, opinions });
+    expect(reason).toContain('the function returned "log1aa,log2aa,log3cc", which no voter claims');
+  }
 });
 
 test("a closed sandbox says so", async () => {
