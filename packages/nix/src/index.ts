@@ -21,13 +21,14 @@ export {
 } from "./closure/submit-closure.ts";
 export { nixRunner } from "./closure/run-nix.ts";
 
+export type { Clock } from "./clock.ts";
+
 // Binary cache proxy.
 export { createBinaryCacheProxy, type BinaryCacheProxy } from "./proxy/proxy.ts";
 export {
   PROXY_LIMITS,
   type DecidePath,
   type DeciderState,
-  type ProxyClock,
   type ProxyDecision,
   type ProxyLimits,
   type ProxyLog,

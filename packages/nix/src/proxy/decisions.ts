@@ -3,8 +3,8 @@
  * Who asks for the same path at once shares one decision. Never rejects: what goes wrong is an undecided answer.
  */
 import { hashPartOf, type SignedFacts, type StorePath } from "@trustix/nix-formats";
-import { BytesLru } from "./bytes-lru.ts";
-import { deadline, unlessAborted } from "./deadline.ts";
+import { BytesLru } from "../bytes-lru.ts";
+import { deadline, unlessAborted } from "../http/deadline.ts";
 import { factsOfValue } from "./facts.ts";
 import type { ProxyDecision, ProxyOptions, ProxyLimits, ProxyVote } from "./model.ts";
 

@@ -9,7 +9,7 @@ import { ClientGone } from "./held-sink.ts";
 import type { Compression } from "./nar-name.ts";
 import { ProcessFilter } from "./process-filter.ts";
 import type { Programs } from "./programs.ts";
-import { SourceError } from "./source-error.ts";
+import { SourceError } from "../http/source-error.ts";
 
 const CHUNK = { chunkSize: 64 * 1024 };
 

@@ -7,7 +7,7 @@
  * at once.
  */
 import type { ServerResponse } from "node:http";
-import type { ProxyClock } from "./model.ts";
+import type { Clock } from "../clock.ts";
 
 /** The client went away, or did not read for too long. */
 export class ClientGone extends Error {
@@ -28,7 +28,7 @@ interface Block {
 
 export class HeldSink {
   readonly #response: ServerResponse;
-  readonly #clock: ProxyClock;
+  readonly #clock: Clock;
   readonly #heldBytes: number;
   readonly #stall: number;
   readonly #head: Head;
@@ -41,7 +41,7 @@ export class HeldSink {
   /** `size`: bytes of the body, where they are known. */
   constructor(options: {
     response: ServerResponse;
-    clock: ProxyClock;
+    clock: Clock;
     heldBytes: number;
     stall: number;
     head: Head;

@@ -1,8 +1,8 @@
 /** The proxy's figures for Prometheus, in a registry of their own. Labels come from closed lists and the configuration. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { BreakerState } from "./breaker.ts";
+import type { BreakerState } from "../http/breaker.ts";
 import type { RefusedOutcome, ServedOutcome } from "./resolution.ts";
-import type { SourceErrorKind } from "./source-error.ts";
+import type { SourceErrorKind } from "../http/source-error.ts";
 
 export class ProxyMetrics {
   readonly #registry = new Registry();

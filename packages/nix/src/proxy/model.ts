@@ -5,6 +5,7 @@
 import type { CachePublicKey, CacheSecretKey } from "@trustix/nix-formats";
 import type { Crypto } from "@trustix/crypto";
 import type { VoteOutcome } from "@trustix/protocol";
+import type { Clock } from "../clock.ts";
 import type { Programs } from "./programs.ts";
 
 /** How one voter answered, in words for a person. */
@@ -62,13 +63,6 @@ export interface ProxyLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
-}
-
-/** Time, as an argument; the daemon's clock has this shape. */
-export interface ProxyClock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  after(ms: number, call: () => void): { cancel(): void };
 }
 
 export interface ProxyLimits {
@@ -134,7 +128,7 @@ export const PROXY_LIMITS: ProxyLimits = {
 
 export interface ProxyOptions {
   readonly crypto: Crypto;
-  readonly clock: ProxyClock;
+  readonly clock: Clock;
   readonly log: ProxyLog;
   readonly decide: DecidePath;
   /** Changes whenever a held head or the policy changes: until then a decision holds. */

@@ -9,7 +9,7 @@ import { formatNix32Hash, sha256Hash, type SignedFacts } from "@trustix/nix-form
 import { releaseOutput, type Decoders } from "./decoders.ts";
 import type { Filter, OnOutput } from "./filter.ts";
 import type { Compression } from "./nar-name.ts";
-import { SourceError } from "./source-error.ts";
+import { SourceError } from "../http/source-error.ts";
 
 /** What may wait to be hashed; more is hashed at once. */
 const MAX_WAITING = 4 << 20;

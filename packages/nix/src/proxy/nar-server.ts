@@ -21,7 +21,7 @@ import { isServed, type Served } from "./resolution.ts";
 import { fileOf } from "./render-narinfo.ts";
 import type { Resolver } from "./resolver.ts";
 import { Semaphore } from "./semaphore.ts";
-import { asSourceError, SourceError } from "./source-error.ts";
+import { asSourceError, SourceError } from "../http/source-error.ts";
 import type { SourceRecord } from "./source-record.ts";
 import { transfer, type Opened } from "./transfer.ts";
 

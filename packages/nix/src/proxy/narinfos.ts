@@ -3,7 +3,7 @@
  * starts on its references, because the client will ask for them next.
  */
 import { hashPartOf, type SignedFacts, type StorePath } from "@trustix/nix-formats";
-import { BytesLru } from "./bytes-lru.ts";
+import { BytesLru } from "../bytes-lru.ts";
 import { decisionHeader, DECISION_HEADER, describeVotes } from "./decision-header.ts";
 import type { ProxyMetrics } from "./metrics.ts";
 import type { ProxyLimits, ProxyOptions } from "./model.ts";

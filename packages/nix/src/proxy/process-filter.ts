@@ -1,7 +1,7 @@
 /** Compressing and decompressing by a program: xz is read three times as fast as in WebAssembly, beside the main thread. */
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { consume, type Filter, type OnOutput } from "./filter.ts";
-import { SourceError } from "./source-error.ts";
+import { SourceError } from "../http/source-error.ts";
 
 /** What of a program's complaint is kept. */
 const MAX_COMPLAINT = 500;

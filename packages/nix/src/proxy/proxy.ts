@@ -20,7 +20,7 @@ import { PROXY_LIMITS, type ProxyLimits, type ProxyOptions } from "./model.ts";
 import { NarInfos, type NarInfoAnswer } from "./narinfos.ts";
 import { NarServer } from "./nar-server.ts";
 import { findPrograms, type Programs } from "./programs.ts";
-import { isPublicAddress } from "./public-address.ts";
+import { isPublicAddress } from "../http/public-address.ts";
 import { Resolver } from "./resolver.ts";
 import { routeOf, type Route } from "./route.ts";
 import { SourceRecord } from "./source-record.ts";

@@ -7,7 +7,7 @@
  *     path unknown ----> each lookup's path, decide --/               none --> no-source
  */
 import { hashPartOf, parseStorePath, verifiedSignatures, type SignedFacts, type StorePath } from "@trustix/nix-formats";
-import { unlessAborted, deadline } from "./deadline.ts";
+import { unlessAborted, deadline } from "../http/deadline.ts";
 import type { Decisions, Judgement } from "./decisions.ts";
 import { hasNarOf } from "./facts.ts";
 import type { ProxyLimits, ProxyOptions, ProxyVote } from "./model.ts";

@@ -3,20 +3,20 @@
  * again; one that broke off or had nothing is asked last for a while.
  */
 import { toNix32, type SignedFacts } from "@trustix/nix-formats";
-import { BytesLru } from "./bytes-lru.ts";
-import type { ProxyClock } from "./model.ts";
+import { BytesLru } from "../bytes-lru.ts";
+import type { Clock } from "../clock.ts";
 import type { Source } from "./resolution.ts";
 
 /** Milliseconds that a source which broke off is asked last. */
 const DEMOTION = 60_000;
 
 export class SourceRecord {
-  readonly #clock: ProxyClock;
+  readonly #clock: Clock;
   readonly #wrong: BytesLru<true>;
   readonly #wrongNars: BytesLru<true>;
   readonly #demoted: BytesLru<number>;
 
-  constructor(clock: ProxyClock, maxBytes: number) {
+  constructor(clock: Clock, maxBytes: number) {
     this.#clock = clock;
     this.#wrong = new BytesLru(maxBytes);
     this.#wrongNars = new BytesLru(maxBytes);

@@ -9,10 +9,11 @@ import type { Delivery } from "./delivery.ts";
 import type { Encoders } from "./encoders.ts";
 import type { Filter } from "./filter.ts";
 import { HeldSink, type Head } from "./held-sink.ts";
-import type { ProxyClock, ProxyLimits } from "./model.ts";
+import type { Clock } from "../clock.ts";
+import type { ProxyLimits } from "./model.ts";
 import { NarCheck } from "./nar-check.ts";
 import { fileOf } from "./render-narinfo.ts";
-import { SourceError } from "./source-error.ts";
+import { SourceError } from "../http/source-error.ts";
 
 /** An upstream's file, its head read. */
 export interface Opened {
@@ -25,7 +26,7 @@ export interface Opened {
 
 export interface TransferOptions {
   readonly crypto: Crypto;
-  readonly clock: ProxyClock;
+  readonly clock: Clock;
   readonly limits: ProxyLimits;
   readonly decoders: Decoders;
   readonly encoders: Encoders;

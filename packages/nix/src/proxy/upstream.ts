@@ -1,29 +1,24 @@
 /**
  * One binary cache: what it says about a path, and the files of its NARs. Nothing it says is believed; what it says is
- * kept for a while, asked once for many clients, and a breaker keeps it from costing anybody time while it is down.
+ * kept for a while and asked once for many clients.
  */
-import { hashPartOf, NixFormatError, parseNarInfo, type CachePublicKey, type NarInfo } from "@trustix/nix-formats";
-import { Breaker, type BreakerState, type Failure } from "./breaker.ts";
-import { BytesLru } from "./bytes-lru.ts";
-import { deadline, pause, unlessAborted } from "./deadline.ts";
-import { HttpGet, type HttpAnswer } from "./http-get.ts";
-import type { ProxyClock, ProxyLimits, UpstreamConfig } from "./model.ts";
-import { readBody } from "./read-body.ts";
-import { asSourceError, SourceError } from "./source-error.ts";
-import { UpstreamUrl } from "./upstream-url.ts";
+import { hashPartOf, parseNarInfo, type CachePublicKey, type NarInfo } from "@trustix/nix-formats";
+import { BytesLru } from "../bytes-lru.ts";
+import type { Clock } from "../clock.ts";
+import type { BreakerState } from "../http/breaker.ts";
+import { CacheConnection } from "../http/cache-connection.ts";
+import type { HttpAnswer } from "../http/http-get.ts";
+import { asSourceError, SourceError } from "../http/source-error.ts";
+import type { ProxyLimits, UpstreamConfig } from "./model.ts";
 
 /** What an upstream says about a path. Never thrown, so that one upstream's trouble is not another's. */
 export type Lookup =
   | { readonly upstream: Upstream; readonly info: NarInfo; readonly error?: undefined }
   | { readonly upstream: Upstream; readonly info?: undefined; readonly error: SourceError };
 
-/** Tries of one request, and milliseconds before the second; each later pause is twice the one before. */
-const ATTEMPTS = 3;
-const RETRY = 100;
-
 export interface UpstreamOptions {
   readonly config: UpstreamConfig;
-  readonly clock: ProxyClock;
+  readonly clock: Clock;
   readonly limits: ProxyLimits;
   readonly allowed: (address: string) => boolean;
   /** Called with every change, for logs and metrics. */
@@ -33,39 +28,37 @@ export interface UpstreamOptions {
 }
 
 export class Upstream {
-  /** Its URL without credentials. */
-  readonly label: string;
   readonly publicKeys: readonly CachePublicKey[];
   readonly #options: UpstreamOptions;
-  readonly #http: HttpGet;
-  readonly #breaker: Breaker;
+  readonly #connection: CacheConnection;
   readonly #known: BytesLru<{ lookup: Lookup; until: number }>;
   readonly #asking = new Map<string, Promise<Lookup>>();
 
   constructor(options: UpstreamOptions) {
-    const { config, clock, limits, allowed } = options;
-    const url = new UpstreamUrl(config.url, allowed);
+    const { config, clock, limits, allowed, onState, onAnswer } = options;
     this.#options = options;
-    this.label = url.label;
     this.publicKeys = config.publicKeys;
-    this.#http = new HttpGet({
-      url,
+    this.#connection = new CacheConnection({
+      url: config.url,
+      clock,
+      budget: limits.upstreamBudget,
       connections: limits.upstreamConnections,
-      connectTimeout: limits.upstreamBudget,
       stall: limits.stall,
+      rest: limits.breakerRest,
       allowed,
+      onState,
+      onAnswer,
     });
     this.#known = new BytesLru(limits.cacheBytes);
-    this.#breaker = new Breaker({
-      clock,
-      rest: limits.breakerRest,
-      probe: () => this.#answers(),
-      changed: (state) => options.onState(this.label, state),
-    });
+  }
+
+  /** Its URL without credentials. */
+  get label(): string {
+    return this.#connection.label;
   }
 
   get state(): BreakerState {
-    return this.#breaker.state;
+    return this.#connection.state;
   }
 
   /** What it says about the path with this hash part, within the budget. Clients that ask at once share one request. */
@@ -101,118 +94,21 @@ export class Upstream {
     }
   }
 
-  async #narInfo(hashPart: string): Promise<NarInfo> {
-    const what = `${this.label}${hashPart}.narinfo`;
-    const limit = deadline(this.#options.clock, this.#options.limits.upstreamBudget);
-    try {
-      const answer = await this.#get(`${hashPart}.narinfo`, limit.signal, what);
-      const bytes = await unlessAborted(limit.signal, readBody(answer, this.#options.limits.narinfoBytes, what));
+  #narInfo(hashPart: string): Promise<NarInfo> {
+    return this.#connection.file(`${hashPart}.narinfo`, this.#options.limits.narinfoBytes, (bytes, what) => {
       const info = parseNarInfo(bytes);
       if (hashPartOf(info.storePath) !== hashPart)
         throw new SourceError("malformed", `${what} is of ${info.storePath}`);
-      this.#options.onAnswer(this.label, "ok");
       return info;
-    } catch (cause) {
-      throw this.#judged(cause, what, limit.over());
-    } finally {
-      limit.settle();
-    }
+    });
   }
 
-  /**
-   * The file of a NAR, as the upstream has it: the head must come within the budget, the body may take its time but not
-   * stall. Rejects with `SourceError`.
-   */
-  async open(info: NarInfo, signal: AbortSignal): Promise<HttpAnswer> {
-    const what = `${this.label}: NAR of ${info.storePath}`;
-    const limit = deadline(this.#options.clock, this.#options.limits.upstreamBudget, signal);
-    try {
-      const answer = await this.#get(info.url, limit.signal, what);
-      const encoding = answer.headers["content-encoding"];
-      if (encoding !== undefined && encoding !== "identity") {
-        discard(answer);
-        throw new SourceError("unsupported", `${what}: content encoding ${JSON.stringify(encoding)}`);
-      }
-      this.#options.onAnswer(this.label, "ok");
-      return answer;
-    } catch (cause) {
-      throw this.#judged(cause, what, limit.over());
-    } finally {
-      limit.settle();
-    }
+  /** The file of a NAR, as the upstream has it. Rejects with `SourceError`. */
+  open(info: NarInfo, signal: AbortSignal): Promise<HttpAnswer> {
+    return this.#connection.open(info.url, `${this.label}: NAR of ${info.storePath}`, signal);
   }
 
-  /**
-   * A 200 answer. What may pass (a connection that was closed while idle, a 502) is tried again within the signal's time: a
-   * client that asked the cache itself would do so too.
-   */
-  async #get(reference: string, signal: AbortSignal, what: string): Promise<HttpAnswer> {
-    let error = new SourceError("resting", `${this.label} is left alone after it failed`);
-    for (let attempt = 0; attempt < ATTEMPTS && this.#breaker.allows(); attempt++) {
-      if (attempt > 0) {
-        this.#breaker.failed("refusal");
-        await pause(this.#options.clock, RETRY * 2 ** (attempt - 1), signal);
-      }
-      try {
-        const answer = await this.#http.get(reference, signal);
-        error = refusalOf(answer, what) ?? error;
-        if (answer.statusCode === 200) {
-          this.#breaker.succeeded();
-          return answer;
-        }
-      } catch (cause) {
-        error = asSourceError(cause, what);
-      }
-      if (error.kind !== "unreachable" || signal.aborted) break;
-    }
-    throw error;
+  close(): Promise<void> {
+    return this.#connection.close();
   }
-
-  /** Tells breaker and metrics. */
-  #judged(cause: unknown, what: string, timedOut: boolean): SourceError {
-    const error =
-      cause instanceof NixFormatError
-        ? new SourceError("malformed", `${what}: ${cause.message}`, { cause })
-        : asSourceError(cause, what);
-    if (error.kind === "resting") return error;
-    this.#options.onAnswer(this.label, error.kind);
-    if (error.kind === "unreachable") this.#breaker.failed(timedOut ? "silence" : failureOf(error.cause));
-    else this.#breaker.succeeded();
-    return error;
-  }
-
-  /** Whether it answers anything sensible within its budget. */
-  async #answers(): Promise<boolean> {
-    const limit = deadline(this.#options.clock, this.#options.limits.upstreamBudget);
-    try {
-      const answer = await this.#http.get("nix-cache-info", limit.signal);
-      discard(answer);
-      return answer.statusCode < 500 && answer.statusCode !== 429 && answer.statusCode !== 408;
-    } catch {
-      return false;
-    } finally {
-      limit.settle();
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.#http.close();
-  }
-}
-
-function refusalOf(answer: HttpAnswer, what: string): SourceError | undefined {
-  if (answer.statusCode === 200) return undefined;
-  discard(answer);
-  const absent = answer.statusCode === 404 || answer.statusCode === 410 || answer.statusCode === 403;
-  return new SourceError(absent ? "absent" : "unreachable", `${what}: HTTP status ${answer.statusCode}`);
-}
-
-/** Closes the connection under a body that is not wanted; that this is an error of the body is known. */
-function discard(answer: HttpAnswer): void {
-  answer.body.on("error", () => undefined).destroy();
-}
-
-function failureOf(cause: unknown): Failure {
-  const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
-  return code === "UND_ERR_CONNECT_TIMEOUT" || code === "UND_ERR_HEADERS_TIMEOUT" ? "silence" : "refusal";
 }

@@ -2,15 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { toNix32 } from "@trustix/nix-formats";
-import { BytesLru } from "../../src/proxy/bytes-lru.ts";
+import { BytesLru } from "../../src/bytes-lru.ts";
 import { rangeOf } from "../../src/proxy/byte-range.ts";
-import { Breaker } from "../../src/proxy/breaker.ts";
+import { Breaker } from "../../src/http/breaker.ts";
 import { decisionHeader, describeVotes } from "../../src/proxy/decision-header.ts";
 import { COMPRESSIONS, formatNarName, parseNarName } from "../../src/proxy/nar-name.ts";
-import { guardedLookup, isPublicAddress } from "../../src/proxy/public-address.ts";
+import { guardedLookup, isPublicAddress } from "../../src/http/public-address.ts";
 import { routeOf } from "../../src/proxy/route.ts";
 import { Semaphore } from "../../src/proxy/semaphore.ts";
-import { UpstreamUrl } from "../../src/proxy/upstream-url.ts";
+import { UpstreamUrl } from "../../src/http/upstream-url.ts";
 
 const HASH_PART = "14zmd4y3f3glkd6dd2jy6vhxp9fchzkb";
 const digest = fc.uint8Array({ minLength: 32, maxLength: 32 });

@@ -5,7 +5,7 @@
  *     working --(no answer, or 3 failures in a row)--> resting --(rest over, a request comes)--> probing
  *     probing --(answered)--> working      probing --(failed)--> resting, twice as long, up to 16 times
  */
-import type { ProxyClock } from "./model.ts";
+import type { Clock } from "../clock.ts";
 
 export type BreakerState = "working" | "resting" | "probing";
 
@@ -21,13 +21,13 @@ export class Breaker {
   #rest: number;
   #until = 0;
   readonly #firstRest: number;
-  readonly #clock: ProxyClock;
+  readonly #clock: Clock;
   readonly #probe: () => Promise<boolean>;
   readonly #changed: (state: BreakerState) => void;
 
   /** `probe` tells whether the upstream answers; it must not throw and must end within its budget. */
   constructor(options: {
-    clock: ProxyClock;
+    clock: Clock;
     rest: number;
     probe: () => Promise<boolean>;
     changed: (state: BreakerState) => void;

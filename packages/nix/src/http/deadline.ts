@@ -1,5 +1,5 @@
 /** A signal that aborts after a time, or with another signal. `settle` when the work is done, or the timer goes on. */
-import type { ProxyClock } from "./model.ts";
+import type { Clock } from "../clock.ts";
 
 export interface Deadline {
   readonly signal: AbortSignal;
@@ -8,7 +8,7 @@ export interface Deadline {
   settle(): void;
 }
 
-export function deadline(clock: ProxyClock, ms: number, outer?: AbortSignal): Deadline {
+export function deadline(clock: Clock, ms: number, outer?: AbortSignal): Deadline {
   const controller = new AbortController();
   let over = false;
   const timer = clock.after(ms, () => {
@@ -39,7 +39,7 @@ export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise
 }
 
 /** Resolves after `ms`; rejects with the signal's reason when that aborts first. */
-export function pause(clock: ProxyClock, ms: number, signal: AbortSignal): Promise<void> {
+export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   let timer: { cancel(): void } | undefined;
   const waited = new Promise<void>((resolve) => {
     timer = clock.after(ms, resolve);
