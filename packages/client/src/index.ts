@@ -30,6 +30,7 @@ export {
   type ValuesResult,
 } from "./read-entries.ts";
 export type { ClaimResult } from "./read-claim.ts";
+export { readLeaf, type LeafResult } from "./read-leaf.ts";
 export { troubleOf, type Trouble } from "./trouble.ts";
 
 // Evidence.

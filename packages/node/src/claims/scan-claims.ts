@@ -5,7 +5,7 @@
 import { equalBytes } from "@trustix/crypto";
 import type { Hash, LogId } from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
-import { claimsFrom } from "../logs/keys.ts";
+import { allClaims, serialOfClaim } from "../logs/keys.ts";
 import type { LogReader } from "../model.ts";
 import { decodeClaim } from "./claims.ts";
 
@@ -43,9 +43,9 @@ const KEYS_AT_ONCE = 500;
 /** In batches. Throws `corrupt`, and what the store throws. */
 export async function* scanClaims(scan: ClaimScan): AsyncGenerator<readonly ScannedKey[]> {
   let batch: { path: Hash; claims: ScannedClaim[] }[] = [];
-  const { from, to } = claimsFrom();
+  const { from, to } = allClaims();
   for await (const [key, value] of scan.reads.range(from, to)) {
-    const voter = scan.voters.get(key[33]! * 256 + key[34]!);
+    const voter = scan.voters.get(serialOfClaim(key));
     const size = voter?.size();
     if (voter === undefined || size === undefined) continue;
     const claim = decodeClaim(value, key);

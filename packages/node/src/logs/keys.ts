@@ -44,9 +44,28 @@ export function claimKey(path: Uint8Array, serial: number): Uint8Array {
   return key;
 }
 
-/** All claims in the order of their paths, those of one path by serial; `from`: only paths from there on. */
-export function claimsFrom(from: Uint8Array = new Uint8Array(0)): KeyRange {
-  return { from: joined(Uint8Array.of(CLAIM_SPACE), from), to: Uint8Array.of(CLAIM_SPACE + 1) };
+/** The serial in a claim's key. */
+export function serialOfClaim(key: Uint8Array): number {
+  return key[33]! * 256 + key[34]!;
+}
+
+/** All claims in the order of their paths, those of one path by serial. */
+export function allClaims(): KeyRange {
+  return rangeOf(Uint8Array.of(CLAIM_SPACE));
+}
+
+/** Claims of keys whose paths begin with so many bits of `path`. */
+export function claimsBetween(path: Uint8Array, bits: number): KeyRange {
+  const whole = Math.floor(bits / 8);
+  const [low, high] = [new Uint8Array(32), new Uint8Array(32).fill(255)];
+  low.set(path.subarray(0, whole));
+  high.set(path.subarray(0, whole));
+  if (bits % 8 > 0) {
+    const mask = 255 >> (bits % 8);
+    low[whole] = path[whole]! & ~mask;
+    high[whole] = path[whole]! | mask;
+  }
+  return { from: claimKey(low, 0), to: joined(claimKey(high, 0xffff), Uint8Array.of(0)) };
 }
 
 /** What the user said of voters, in order. */
@@ -219,7 +238,7 @@ export function emptyRanges(serials: readonly number[]): KeyRange[] {
     rangeOf(Uint8Array.of(VALUE_SPACE)),
     followedRecords(),
     callRecords(),
-    claimsFrom(),
+    allClaims(),
     ...Object.values(dossierRecords()).sort((a, b) => a.from[1]! - b.from[1]!),
   ];
   const ranges: KeyRange[] = [];

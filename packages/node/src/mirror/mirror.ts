@@ -13,6 +13,7 @@ import type { LogKeys } from "../logs/keys.ts";
 import { MapRoots } from "../logs/map-roots.ts";
 import type { Clock, Follower, Mirror, MirrorClaim, MirrorReader, MirrorStatus } from "../model.ts";
 import { type CaughtUp, catchUp } from "./catch-up.ts";
+import { findLie } from "./find-lie.ts";
 import { MirroredLog } from "./mirrored-log.ts";
 import { Turns } from "./turns.ts";
 
@@ -21,7 +22,7 @@ export interface MirrorOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly logs: readonly MirrorLogOptions[];
-  readonly follower: Pick<Follower, "logs" | "sources" | "onChange">;
+  readonly follower: Pick<Follower, "logs" | "sources" | "onChange" | "convict">;
   /** Milliseconds for one call. Default 20 000. */
   readonly timeoutMs?: number | undefined;
   readonly onEvent?: ((event: MirrorEvent) => void) | undefined;
@@ -296,6 +297,7 @@ class Copy {
       onProgress: this.#meter(),
     });
     this.#conclude(result);
+    if (result.kind === "lie") await this.#showLie(result, signal, timeoutMs);
     if (log.served !== before && log.served !== undefined) {
       onServed();
       this.#options.onEvent?.({ kind: "served", logId: id, head: log.served.head });
@@ -322,6 +324,16 @@ class Copy {
         this.#options.onEvent?.({ kind: "lie", logId, why });
       }
     }
+  }
+
+  /** Asks the log for what shows its lie, and hands it in. */
+  async #showLie(
+    { at, head, error }: Extract<CaughtUp, { kind: "lie" }>,
+    signal: AbortSignal,
+    timeoutMs: number,
+  ): Promise<void> {
+    const evidence = await findLie({ at, head, lie: error.lie, signal, timeoutMs });
+    if (evidence !== undefined) await this.#options.follower.convict(this.log.info.id, evidence);
   }
 
   #held(): LogHead | undefined {

@@ -8,15 +8,15 @@
  */
 import { toHex, equalBytes, type Crypto } from "@trustix/crypto";
 import { BUNDLE_ENTRIES, LogTree, SparseMap, SparseMapError } from "@trustix/merkle";
-import type { LogEntry, RecordChange, SparseMapOptions } from "@trustix/merkle";
+import type { LogEntry, MapProof, MapVersion, RecordChange, SparseMapOptions } from "@trustix/merkle";
 import type { Hash, LogHead, LogInfo } from "@trustix/protocol";
 import type { Change, Store } from "@trustix/storage";
-import { claimChange } from "../claims/claims.ts";
+import { claimChange, decodeClaim } from "../claims/claims.ts";
 import { NodeError } from "../errors.ts";
 import { appendToTrees, type NewEntry, type TreeAppend, type TreeAppended } from "../logs/append-to-trees.ts";
 import { nodeErrorOf } from "../logs/explain-failure.ts";
 import type { StoredHead } from "../logs/head-record.ts";
-import { type LogKeys, valueKey } from "../logs/keys.ts";
+import { type LogKeys, claimsBetween, serialOfClaim, valueKey } from "../logs/keys.ts";
 import type { LogTrees } from "../logs/log-trees.ts";
 import { PublishedLog } from "../logs/published-log.ts";
 import { readEntries } from "../logs/read-entries.ts";
@@ -33,12 +33,26 @@ export interface MirroredLogOptions {
   readonly keys: LogKeys;
 }
 
+/** An entry of a key that is known. */
+export interface EntryAt {
+  /** Of the value. */
+  readonly digest: Hash;
+  readonly index: number;
+}
+
 /** What a signed head says cannot be: nothing is served under it. */
 export class LieError extends Error {
   override name = "LieError";
   readonly lie:
-    | { readonly kind: "map"; readonly root: Hash }
-    | { readonly kind: "key_twice"; readonly key: Uint8Array; readonly first: number; readonly second: number };
+    | {
+        readonly kind: "map";
+        /** Side nodes of the path in the map that the entries make. */
+        readonly ours: (path: Hash) => Promise<MapProof>;
+        /** An entry whose key's path begins with so many bits of this one; `undefined`: the log has none. */
+        readonly keysBelow: (path: Hash, bits: number) => Promise<(EntryAt & { readonly key: Uint8Array }) | undefined>;
+      }
+    /** The entry with the smaller index first. */
+    | { readonly kind: "key_twice"; readonly key: Uint8Array; readonly entries: readonly [EntryAt, EntryAt] };
 
   constructor(message: string, lie: LieError["lie"]) {
     super(message);
@@ -130,7 +144,7 @@ export class MirroredLog {
       const isWhole = size === target.treeSize;
       if (isWhole && !equalBytes(map.root, target.mapRoot)) {
         const text = `the map root of its head of ${size} entries is not the one that its entries make`;
-        throw new LieError(text, { kind: "map", root: map.root });
+        throw new LieError(text, this.#mapOf(trees, map, chunk, entries));
       }
       const before = this.#planned;
       const served = isWhole ? { head: target, time: this.#options.clock.now(), map } : before.served;
@@ -227,24 +241,54 @@ export class MirroredLog {
       return await appendToTrees(append, this.#options.store);
     } catch (error) {
       if (!(error instanceof SparseMapError && error.code === "path_exists")) throw error;
-      const { key, first, second } = await this.#findTwice(append, chunk);
+      const { key, entries } = await this.#findTwice(append, chunk);
       // Whose fault it is shows only now: anybody can make up an entry that was there before.
       for (const { leaf } of append.entries) append.trees.log.append(leaf);
       await checkLog(append.trees, target, prove);
+      const [first, second] = entries.map(({ index }) => index);
       const text = `its log has one key twice, as entries ${first} and ${second}: a key is written once`;
-      throw new LieError(text, { kind: "key_twice", key, first, second });
+      throw new LieError(text, { kind: "key_twice", key, entries });
     }
   }
 
-  async #findTwice({ trees, entries }: TreeAppend, chunk: Chunk) {
-    const seen = new Map<string, number>();
+  async #findTwice(
+    { trees, entries }: TreeAppend,
+    chunk: Chunk,
+  ): Promise<{ key: Uint8Array; entries: readonly [EntryAt, EntryAt] }> {
+    const seen = new Map<string, EntryAt>();
     const known = await resolveNeeds(trees.map.locate(entries.map(({ path }) => path)), this.#options.store);
-    for (const [i, { key, path }] of entries.entries()) {
-      const first = known[i] ?? seen.get(toHex(path));
-      if (first !== undefined) return { key, first, second: chunk.first + i };
-      seen.set(toHex(path), chunk.first + i);
+    for (const [i, { key, path, digest }] of entries.entries()) {
+      const entry = { digest, index: chunk.first + i };
+      const index = known[i];
+      const first = index === undefined ? seen.get(toHex(path)) : await this.#entryAt(index);
+      if (first !== undefined) return { key, entries: [first, entry] };
+      seen.set(toHex(path), entry);
     }
     throw new NodeError("corrupt", `log ${this.info.id}: the map of its copy has a leaf that no entry made`);
+  }
+
+  async #entryAt(index: number): Promise<EntryAt & { readonly key: Uint8Array }> {
+    const [{ key, valueDigest }] = (await this.stored(index, index)) as [LogEntry];
+    return { key, digest: valueDigest, index };
+  }
+
+  /** The map in memory, which is of no other use any more, and the entries that are not stored. */
+  #mapOf(trees: Trees, at: MapVersion, chunk: Chunk, entries: readonly NewEntry[]): LieError["lie"] {
+    const { store } = this.#options;
+    return {
+      kind: "map",
+      async ours(path) {
+        const answer = await resolveNeeds(trees.map.prove(path, at), store);
+        return answer.kind === "beside" ? answer.unfinished : answer.proof;
+      },
+      keysBelow: async (path, bits) => {
+        const { from, to } = claimsBetween(path, bits);
+        for await (const [key, value] of store.range(from, to))
+          if (serialOfClaim(key) === this.keys.serial) return this.#entryAt(decodeClaim(value, key).index);
+        const i = entries.findIndex((entry) => sharesBits(entry.path, path, bits));
+        return i < 0 ? undefined : { key: entries[i]!.key, digest: entries[i]!.digest, index: chunk.first + i };
+      },
+    };
   }
 
   /** Map versions before `oldest`, which the batch does without. */
@@ -316,6 +360,11 @@ async function checkLog({ log }: Pick<Trees, "log">, target: LogHead, prove: Pro
   if (log.size !== target.treeSize) return prove(log.size, log.root());
   if (!equalBytes(log.root(), target.logRoot))
     throw new ForeignEntriesError(`its ${log.size} entries do not make the log root of the signed head`);
+}
+
+function sharesBits(a: Hash, b: Hash, bits: number): boolean {
+  for (let bit = 0; bit < bits; bit++) if (((a[bit >> 3]! ^ b[bit >> 3]!) & (128 >> (bit & 7))) !== 0) return false;
+  return true;
 }
 
 /** With the hashes that a tree needs; leaf hashes were recomputed when the entries came. */

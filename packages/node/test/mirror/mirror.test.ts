@@ -170,24 +170,78 @@ test("where only a liar serves the log, nothing is served, the reason is shown, 
   await net.serves(log);
 });
 
-test("a log whose map is not the one of its entries is not served, and no place is blamed", async () => {
+/** A log of many entries, one of which its map leaves out or has otherwise. */
+function lying(entries: number, index: number, inMap: Uint8Array | undefined): FakeLog {
   const log = new FakeLog(crypto, "mercury");
-  log.add(["a", "1"], ["b", "2"], ["c", "3"]);
-  log.lieInMap(1, undefined);
+  log.add(...Array.from({ length: entries }, (_, i) => [`key ${i}`, `value ${i}`] as const));
+  log.lieInMap(index, inMap);
   log.sign();
-  const net = await mirrored([log], [new FakeNode("memory:m", log)]);
-  await until(() => net.status(log).why !== undefined);
-  expect(net.status(log)).toMatchObject({ served: undefined, isLie: true });
-  expect(net.status(log).why).toBe("the map root of its head of 3 entries is not the one that its entries make");
+  return log;
+}
+
+const LIES: [string, FakeLog, RegExp][] = [
+  ["a small map without a key", lying(3, 1, undefined), /entry 1/],
+  ["a large map without a key", lying(700, 533, undefined), /entry 533/],
+  ["without the first key", lying(700, 0, undefined), /entry 0/],
+  ["another digest in the map", lying(700, 99, mapEntryBytes(new Uint8Array(32), 99)), /entry 99/],
+  ["another index in the map", lying(700, 99, mapEntryBytes(crypto.sha256(utf8("value 99")), 98)), /entry 98/],
+  ["an index beyond the log", lying(700, 99, mapEntryBytes(crypto.sha256(utf8("value 99")), 700)), /entry 700/],
+];
+
+for (const [name, log, what] of LIES) {
+  test(`a log whose map is not the one of its entries is convicted by what it signed: ${name}`, async () => {
+    for (const goLike of [false, true]) {
+      const node = new FakeNode("memory:m", log);
+      node.goLike = goLike;
+      const net = await mirrored([log], [node]);
+      const isAbsence = log.entries.some(({ entryBytes }) => entryBytes === undefined);
+      await until(() => net.status(log).isLie && net.status(log).rate === 0);
+      expect(net.status(log)).toMatchObject({ served: undefined });
+      const { size } = { size: log.entries.length };
+      expect(net.status(log).why).toBe(
+        `the map root of its head of ${size} entries is not the one that its entries make`,
+      );
+      const against = net.follower.against(log.info.id);
+      // Servers of the existing program cannot prove an absence, so nothing is proved against them.
+      if (goLike && isAbsence) expect(against).toBeUndefined();
+      else expect(against?.why).toMatch(what);
+      await net.close();
+    }
+  });
+}
+
+test("a log that holds one key twice is convicted, however far apart", async () => {
+  for (const [entries, twice] of [
+    [3, 2],
+    [2500, 2400],
+  ] as const) {
+    const log = new FakeLog(crypto, "mercury");
+    log.publish(
+      ...Array.from({ length: entries }, (_, i) => [i === twice ? "key 0" : `key ${i}`, `value ${i}`] as const),
+    );
+    const net = await mirrored([log], [new FakeNode("memory:m", log)]);
+    await until(() => net.follower.against(log.info.id) !== undefined);
+    expect(net.status(log)).toMatchObject({ served: undefined, isLie: true });
+    expect(net.status(log).why).toBe(`its log has one key twice, as entries 0 and ${twice}: a key is written once`);
+    expect(net.follower.against(log.info.id)!.why).toMatch(/twice/);
+  }
 });
 
-test("a log that holds one key twice is not served", async () => {
-  const log = new FakeLog(crypto, "mercury");
-  log.publish(["a", "1"], ["b", "2"], ["a", "3"]);
-  const net = await mirrored([log], [new FakeNode("memory:m", log)]);
+test("entries that a place made up convict nobody: a key twice, or too many", async () => {
+  const log = large("mercury", 30);
+  const liar = new FakeNode("memory:liar", log);
+  liar.tamper = (name, answer) => {
+    if (name !== LogAPI.method.getLogEntries.name) return answer();
+    const message = decode(LogEntriesResponseSchema, answer(), 1 << 20);
+    message.Leaves[7] = message.Leaves[3]!;
+    return encode(LogEntriesResponseSchema, message);
+  };
+  const net = await mirrored([log], [liar], { eager: false });
   await until(() => net.status(log).why !== undefined);
-  expect(net.status(log)).toMatchObject({ served: undefined, isLie: true });
-  expect(net.status(log).why).toBe("its log has one key twice, as entries 0 and 2: a key is written once");
+  expect(net.status(log)).toMatchObject({ isLie: false, entries: 0 });
+  expect(net.follower.against(log.info.id)).toBeUndefined();
+  const honest = await mirrored([log], [liar, new FakeNode("memory:honest", log)], { eager: false });
+  await honest.serves(log);
 });
 
 test("whatever write fails, persisted or not, the copy goes on where the store is and ends with the whole log", async () => {
