@@ -22,15 +22,22 @@ const BESIDE: ReadonlyMap<string, readonly string[]> = new Map([
 
 /**
  * Packages whose folders are parts that meet only through the files beside them (`model.ts`, `errors.ts`). `edges` are
- * the imports from folder to folder that are meant (fsck reads what the publisher wrote); `builders` are the files that put the parts together.
+ * the imports from folder to folder that are meant (fsck reads what the publisher wrote; logs/ and claims/ know how things are stored); `builders` are the files that put the parts together.
  */
 const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<Record<string, readonly string[]>> }> =
   new Map([
     [
       "@trustix/node",
       {
-        builders: ["daemon.ts", "recover-log.ts", "index.ts"],
-        edges: { publisher: ["logs"], access: ["logs"], fsck: ["logs", "publisher"] },
+        builders: ["daemon.ts", "tell-of-events.ts", "recover-log.ts", "index.ts"],
+        edges: {
+          publisher: ["logs"],
+          access: ["logs"],
+          claims: ["logs"],
+          mirror: ["logs", "claims"],
+          standing: ["logs", "claims"],
+          fsck: ["logs", "publisher"],
+        },
       },
     ],
   ]);
