@@ -12,6 +12,7 @@ import {
   type MessageShape,
 } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence } from "@bufbuild/protobuf/wkt";
+import { boundParts } from "./bound-parts.ts";
 import { ProtocolError } from "./errors.ts";
 
 /**
@@ -52,13 +53,14 @@ export function encode<D extends DescMessage>(schema: D, message: MessageShape<D
 }
 
 /**
- * The message in `bytes`, with all required fields. Throws `too_large` over `maxBytes`, `malformed` for what is no
- * such message, `missing_field`. What it allocates is bounded by the length of `bytes`.
+ * The message in `bytes`, with all required fields. Throws `too_large` over `maxBytes` or too many fields, `malformed`
+ * for what is no such message, `missing_field`.
  */
 export function decode<D extends DescMessage>(schema: D, bytes: Uint8Array, maxBytes: number): MessageShape<D> {
   if (bytes.length > maxBytes) {
     throw new ProtocolError("too_large", `${schema.name}: ${bytes.length} bytes came, at most ${maxBytes} wanted`);
   }
+  boundParts(schema, bytes);
   let message: MessageShape<D>;
   try {
     message = fromBinary(schema, bytes, { readUnknownFields: false });
