@@ -39,7 +39,11 @@ test.each<[string, DescMessage, Uint8Array]>([
   ["one field, written again and again", MapValueResponseSchema, repeated(EMPTY, MAX_PARTS + 1)],
   ["empty side nodes within the proof", MapValueResponseSchema, inField(2, repeated(EMPTY, MAX_PARTS + 1))],
   ["fields that nobody knows", ProofResponseSchema, repeated([0x7a, 0], MAX_PARTS + 1)],
-  ["many fields, and garbage behind them", ProofResponseSchema, Buffer.concat([repeated(EMPTY, 4e6), repeated([7], 9)])],
+  [
+    "many fields, and garbage behind them",
+    ProofResponseSchema,
+    Buffer.concat([repeated(EMPTY, 4e6), repeated([7], 9)]),
+  ],
 ])("%s: too many are refused at once", (_what, schema, bytes) => {
   const before = process.threadCpuUsage();
   expect(() => decode(schema, bytes, LIMIT)).toThrow(/over 250000 fields came$/);

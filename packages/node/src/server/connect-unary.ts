@@ -18,7 +18,7 @@ import type { Credentials, Permissions } from "./authenticate.ts";
 import type { Call, Gate } from "./gate.ts";
 import type { ServerLimits } from "./parts.ts";
 import { discardBody, gunzipBody, readBody, type AnyRequest } from "./read-body.ts";
-import type { Route } from "./route.ts";
+import { requestBytes, type Route } from "./route.ts";
 import { codeName, rpcError, toRpcError } from "./rpc-error.ts";
 
 export type AnyResponse = ServerResponse | Http2ServerResponse;
@@ -68,7 +68,7 @@ export function serveConnectUnary(
   };
   const work = async () => {
     const hold = (bytes: number) => gate.hold(call, bytes);
-    const body = await messageBytes(request, limits, hold);
+    const body = await messageBytes(request, requestBytes(route, limits), hold);
     if (call.signed !== undefined) await gate.admit(call.signed, call, body);
     const output = await gate.run(call, parseMessage(route, format, body));
     const answer = serializeMessage(route, format, output, limits.answerBytes);
@@ -101,7 +101,7 @@ function credentialsOf(request: AnyRequest): Credentials {
   return { token: one(headers["trustix-token"]), signed: header === undefined ? undefined : { header, request } };
 }
 
-function messageBytes(request: AnyRequest, limits: ServerLimits, hold: (bytes: number) => void): Promise<Uint8Array> {
+function messageBytes(request: AnyRequest, maxBytes: number, hold: (bytes: number) => void): Promise<Uint8Array> {
   const version = request.headers["connect-protocol-version"];
   if (version !== undefined && version !== "1") {
     throw new NodeError("invalid_argument", `Connect-Protocol-Version: ${JSON.stringify(version)} came, "1" wanted`);
@@ -113,10 +113,10 @@ function messageBytes(request: AnyRequest, limits: ServerLimits, hold: (bytes: n
       Code.Unimplemented,
     );
   }
-  const body = readBody(request, limits.messageBytes, hold);
+  const body = readBody(request, maxBytes, hold);
   if (encoding === "identity") return body;
   return body.then(async (bytes) => {
-    const inflated = await gunzipBody(bytes, limits.messageBytes);
+    const inflated = await gunzipBody(bytes, maxBytes);
     hold(inflated.length);
     return inflated;
   });

@@ -22,7 +22,7 @@ import { SIGNED_CALL_HEADER, TOKEN_HEADER } from "@trustix/protocol";
 import type { AnyResponse, ConnectUnary } from "./connect-unary.ts";
 import type { Call } from "./gate.ts";
 import type { AnyRequest } from "./read-body.ts";
-import type { Route } from "./route.ts";
+import { requestBytes, type Route } from "./route.ts";
 import { codeName, rpcError, toRpcError } from "./rpc-error.ts";
 
 /** What one exchange carries from the gate to the handler. */
@@ -45,7 +45,6 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
   const router = createConnectRouter({
     connect: false,
     acceptCompression: [compressionGzip],
-    readMaxBytes: limits.messageBytes,
     writeMaxBytes: limits.answerBytes,
     jsonOptions: { ignoreUnknownFields: true },
     requestGate: (context) => {
@@ -62,7 +61,7 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
     },
   });
   for (const route of routes) {
-    router.rpc(route.method, async (request: Message, context: HandlerContext) => {
+    const answerCall = async (request: Message, context: HandlerContext) => {
       const exchange = context.values.get(EXCHANGE);
       try {
         const call = exchange.call!;
@@ -74,7 +73,8 @@ export function grpcHandler({ gate, limits, permissions }: ConnectUnary, routes:
         exchange.code = codeName(error);
         throw error;
       }
-    });
+    };
+    router.rpc(route.method, answerCall, { readMaxBytes: requestBytes(route, limits) });
   }
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (route, request, response) => {

@@ -10,6 +10,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from "@bufbuild/protobuf";
+import type { ServerLimits } from "./parts.ts";
 
 /**
  * Who may make a call.
@@ -45,6 +46,20 @@ export interface Route {
   readonly access: Access;
   /** `request` has all its required fields. */
   readonly handle: (request: Message, call: CallContext) => Promise<Message>;
+}
+
+/** A key of 64 KiB and two hashes, in JSON. */
+const OPEN_CALL_BYTES = 128 << 10;
+/** Of a digest in JSON. */
+const DIGEST_BYTES = 64;
+
+/**
+ * Bytes of a call's request at most. Who need not say who they are get no more than they can ask for: empty fields take a
+ * hundred times as much in memory as on the wire.
+ */
+export function requestBytes({ access }: Route, limits: ServerLimits): number {
+  if (access !== "public" && access !== "peer") return limits.messageBytes;
+  return Math.min(limits.messageBytes, Math.max(OPEN_CALL_BYTES, limits.values * DIGEST_BYTES));
 }
 
 type Handle<I extends DescMessage, O extends DescMessage> = (

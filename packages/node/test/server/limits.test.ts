@@ -66,6 +66,12 @@ function slowDecide() {
   return { calls, decide };
 }
 
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
 async function until(what: () => boolean): Promise<void> {
   for (let i = 0; i < 500 && !what(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(what()).toBe(true);
@@ -114,6 +120,34 @@ describe("message-bytes", () => {
     const node = await start({});
     const answer = await post(node.url, HEAD, headRequest, { headers: { "content-encoding": "gzip" } });
     expect(answer).toMatchObject({ status: 400, code: "invalid_argument", message: /not the gzip/ });
+  });
+
+  test("calls that anybody may make are smaller, also after decompression, in every format", async () => {
+    const node = await start({});
+    const values = "/trustix_ext.v1.LogExt/GetValues";
+    const [proto, json] = [
+      Buffer.alloc(200_000, Uint8Array.of(0x0a, 0)),
+      Buffer.from(`{"Digests":[${'"",'.repeat(6e4)}""]}`),
+    ];
+    const framed = Buffer.concat([Buffer.from([0]), uint32(proto.length), proto]);
+    const squeezed = Buffer.concat([Buffer.from([1]), uint32(gzipSync(proto).length), gzipSync(proto)]);
+    const plain = { ...tooLarge, message: /at most 131072 wanted/ };
+    expect(await post(node.url, values, proto)).toMatchObject(plain);
+    expect(await post(node.url, values, json, { headers: { "content-type": "application/json" } })).toMatchObject(
+      plain,
+    );
+    expect(await post(node.url, values, gzipSync(proto), { headers: { "content-encoding": "gzip" } })).toMatchObject({
+      ...tooLarge,
+      message: /more than 131072 bytes after decompression/,
+    });
+    for (const [body, encoding] of [
+      [framed, "identity"],
+      [squeezed, "gzip"],
+    ] as const) {
+      const headers = { "content-type": "application/grpc-web+proto", "grpc-encoding": encoding };
+      expect((await post(node.url, values, body, { headers })).body.toString("latin1")).toContain("grpc-status: 8");
+    }
+    await stillAnswers(node);
   });
 
   test("gRPC-Web has the same limit", async () => {
