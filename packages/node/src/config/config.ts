@@ -11,6 +11,8 @@ export interface Config {
   readonly storage: "native" | "memory";
   readonly publishers: readonly PublisherConfig[];
   readonly subscribers: readonly SubscriberConfig[];
+  /** Binary caches that vote. */
+  readonly voters: readonly CacheVoterConfig[];
   /** Nodes asked for every followed log: `http://`, `https://`, `unix://` URLs, each once. */
   readonly remotes: readonly string[];
   /** Who may submit and flush, by name. */
@@ -38,7 +40,7 @@ export interface Config {
 
 export interface LogConfig {
   readonly info: LogInfo;
-  /** Unique among publishers and subscribers. */
+  /** Unique among publishers, subscribers and voters. */
   readonly name: string;
   /** Who runs it, if that is said. */
   readonly operator: string | undefined;
@@ -54,6 +56,25 @@ export interface PublisherConfig extends LogConfig {
 export interface SubscriberConfig extends LogConfig {
   /** Whether the whole log is copied, and whether with its values. */
   readonly copy: "none" | "entries" | "values";
+}
+
+/** A binary cache that votes. Its id and its `info` are those of a Nix log with its first key; it is none. */
+export interface CacheVoterConfig extends LogConfig {
+  /** Where it is asked, without slashes at their ends; at least one. All are the same voter. */
+  readonly urls: readonly string[];
+  /** Which keys speak for it; at least one, no other voter's. */
+  readonly publicKeys: readonly CacheKey[];
+  /** Whether its signature counts where another voter's stands beside it. */
+  readonly countCopies: boolean;
+  readonly recheckAfterMs: number;
+  readonly negativeMs: number;
+}
+
+/** As Nix writes it: `name:base64`. */
+export interface CacheKey {
+  readonly name: string;
+  /** 32 bytes. */
+  readonly publicKey: Uint8Array;
 }
 
 export interface UpstreamConfig {

@@ -5,12 +5,12 @@ import type { LogConfig } from "./config.ts";
 import type { Findings } from "./findings.ts";
 import { shownNames, shownValue } from "./problems.ts";
 
-/** A voter of one protocol, whatever it is: a log of this node, a followed one. */
+/** A voter of one protocol, whatever it is: a log of this node, a followed one, a binary cache. */
 export interface ConfiguredVoter extends Voter {
   readonly protocol: Protocol;
 }
 
-export function votersOfLogs(logs: readonly LogConfig[]): ConfiguredVoter[] {
+export function votersOf(logs: readonly LogConfig[]): ConfiguredVoter[] {
   return logs.map(({ info, name, operator }) => ({ logId: info.id, name, operator, protocol: info.protocol }));
 }
 

@@ -6,14 +6,14 @@ import { dirname, resolve } from "node:path";
 import type { Crypto } from "@trustix/crypto";
 import type { Sandbox } from "@trustix/decider";
 import type { Config } from "./config.ts";
-import { votersOfLogs, warnOfSpellings } from "./find-voter.ts";
+import { votersOf, warnOfSpellings } from "./find-voter.ts";
 import { newFindings } from "./findings.ts";
 import { type Files, filesIn, nodeFiles } from "../node-files.ts";
 import { configError } from "./problems.ts";
 import { readConfigText } from "./read-text.ts";
 import { resolveDeciders } from "./resolve-deciders.ts";
 import { resolveCa, resolvePublishers, type KeySource } from "./resolve-keys.ts";
-import { resolveLogs } from "./resolve-logs.ts";
+import { refuseSameNames, resolveLogs } from "./resolve-logs.ts";
 import {
   resolveRemotes,
   resolveTokens,
@@ -24,6 +24,7 @@ import {
   resolveStanding,
   resolveMarker,
 } from "./resolve-settings.ts";
+import { resolveVoters } from "./resolve-voters.ts";
 import { validate } from "./validate.ts";
 
 export interface LoadOptions {
@@ -54,7 +55,10 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
   const publishers = await resolvePublishers(source, file, logs.publishers, findings);
   const usesFunctions = Object.values(file.decider).some((rules) => rules.some((rule) => rule.engine === "javascript"));
   const sandbox = usesFunctions ? await options.sandbox?.() : undefined;
-  const voters = votersOfLogs([...logs.publishers, ...logs.subscribers]);
+  const caches = resolveVoters(crypto, file, [...logs.publishers, ...logs.subscribers], findings);
+  const named = [...logs.publishers, ...logs.subscribers, ...caches];
+  refuseSameNames(named, findings);
+  const voters = votersOf(named);
   warnOfSpellings(voters, findings);
   const config: Config = {
     path,
@@ -62,6 +66,7 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
     storage: file.storage.type,
     publishers,
     subscribers: logs.subscribers,
+    voters: caches,
     remotes: resolveRemotes(file, findings),
     writeTokens: resolveTokens(file, findings),
     deciders: resolveDeciders(file, voters, sandbox, findings),
@@ -78,8 +83,8 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
     ca: await resolveCa(source, file, findings),
     headMarker: resolveMarker(file, options.headMarkers, resolve(cwd, dirname(path)), findings),
   };
-  if (file.publishers.length + file.subscribers.length === 0) {
-    findings.warnings.push("no log is configured: this node publishes nothing and can decide nothing");
+  if (file.publishers.length + file.subscribers.length + file.voters.length === 0) {
+    findings.warnings.push("no log and no cache is configured: this node publishes nothing and can decide nothing");
   }
   if (logs.subscribers.length > 0 && config.remotes.length === 0) {
     findings.warn(["remotes"], "empty, so that no followed log can be reached");

@@ -55,7 +55,6 @@ export function resolveLogs(crypto: Crypto, file: ConfigFile, findings: Findings
     seen.set(log.info.id, `subscribers[${position}]`);
     return [{ ...log, copy: copyOf(entry) }];
   });
-  refuseSameNames([...publishers, ...subscribers], findings);
   return { publishers, subscribers };
 }
 
@@ -122,14 +121,15 @@ function checkMeta(
   return meta;
 }
 
-function refuseSameNames(logs: readonly LogConfig[], findings: Findings): void {
+/** Of logs and other voters: a name in a policy must mean one of them. */
+export function refuseSameNames(named: readonly LogConfig[], findings: Findings): void {
   const byName = new Map<string, LogConfig>();
-  for (const log of logs) {
+  for (const log of named) {
     const other = byName.get(log.name);
     if (other !== undefined) {
       findings.problem(
         ["name"],
-        `${shownValue(log.name)} is the name of two logs, ${other.info.id} and ${log.info.id}`,
+        `${shownValue(log.name)} is the name of two voters, ${other.info.id} and ${log.info.id}`,
         "give one of them another name",
       );
     }

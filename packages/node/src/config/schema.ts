@@ -76,7 +76,7 @@ function maybeName(description: string, extra: Partial<FieldMeta> = {}) {
 
 const name = maybeName("What people call the log. Default: the first 8 digits of its id.");
 const operator = maybeName(
-  "Who runs the log. All voters of one operator count once, and for nothing when they contradict each other. Default: somebody who runs nothing else.",
+  "Who runs it. All voters of one operator count once, and for nothing when they contradict each other. Default: somebody who runs nothing else.",
   { danger: "Two spellings are two operators." },
 );
 const meta = about(z.record(z.string(), z.string()).default({}), {
@@ -111,6 +111,36 @@ const subscriber = z.strictObject({
   name,
   operator,
   meta,
+});
+
+const voter = z.strictObject({
+  kind: about(z.enum(["binary-cache"]), { wanted: '"binary-cache"', description: "What it is; there is one kind." }),
+  name: maybeName("What people call the cache. Default: the name of its first key."),
+  url: text("an http:// or https:// URL", "Where the cache is asked, and its outputs are fetched from."),
+  mirrors: about(z.array(z.string().min(1).max(4096)).max(8).default([]), {
+    wanted: "a list of at most 8 http:// or https:// URLs",
+    description: "Other places with what these keys signed, asked at the same time: still one voter.",
+  }),
+  "public-keys": about(z.array(z.string().min(1).max(4096)).min(1).max(8), {
+    wanted: 'a list of 1 to 8 "name:base64" keys',
+    description:
+      "The keys that speak for it, as nix.conf has them. It is known by the first one: add new keys behind it.",
+    danger:
+      "Whoever holds one of them votes. A cache may have copied what it signs: agreement of caches is agreement of keys.",
+  }),
+  operator,
+  "count-copies": yesNo(
+    false,
+    "Whether its signature counts although another voter's stands beside it.",
+    "A cache that signs whatever it copied has a second vote for the same build.",
+  ),
+  "recheck-after": seconds(
+    86_400,
+    60,
+    31_536_000,
+    "Time after which a remembered answer is asked for again, in the background.",
+  ),
+  "negative-cache": seconds(30, 0, 86_400, "Time for which it is not asked again for what it does not have."),
 });
 
 const signer = z.strictObject({
@@ -424,6 +454,10 @@ export const configSchema = z.strictObject({
   ),
   publishers: list(publisher, "Logs that this node writes and signs."),
   subscribers: list(subscriber, "Logs of others that this node follows."),
+  voters: about(z.array(voter).max(64).default([]), {
+    wanted: "a list of at most 64 tables",
+    description: "Binary caches whose signed answers are votes of the Nix protocol.",
+  }),
   signers: about(z.record(z.string(), signer).default({}), {
     wanted: "tables named [signers.NAME]",
     description: "Private keys, by name.",

@@ -69,3 +69,15 @@ publicKey = { type = "ed25519", key = "${keyOf(n).publicText}" }
 ${more}
 `;
 }
+
+/** A binary cache that votes, with keys `c-N`. */
+export function cache(keys: readonly number[], more = "", url = `https://c${keys[0]}.example/`): string {
+  const texts = keys.map((n) => `"c-${n}:${keyOf(n).publicText}"`);
+  return `
+[[voters]]
+kind = "binary-cache"
+url = "${url}"
+public-keys = [${texts.join(", ")}]
+${more}
+`;
+}

@@ -47,6 +47,7 @@ const JSONS = [
     storage: { type: "native" },
     subscribers: [{ protocol: "test", publicKey: { type: "ed25519", key: keyOf(1).publicText }, meta: { a: "b" } }],
     write_tokens: [`default:${keyOf(9).publicText}`],
+    voters: [{ kind: "binary-cache", url: "https://cache.example", "public-keys": [`c-1:${keyOf(3).publicText}`] }],
     upstreams: [{ url: "https://cache.example", "public-keys": [`c-1:${keyOf(2).publicText}`] }],
     publish: { allow: ["hello-*"], deny: [] },
   },

@@ -122,7 +122,9 @@ test("an empty file gets every default, and a warning that it does nothing", asy
     publish: { allow: [], deny: [] },
     listeners: [],
   });
-  expect(config.warnings).toEqual(["no log is configured: this node publishes nothing and can decide nothing"]);
+  expect(config.warnings).toEqual([
+    "no log and no cache is configured: this node publishes nothing and can decide nothing",
+  ]);
 });
 
 test("the keys of ours", async () => {

@@ -206,7 +206,7 @@ describe("what belongs together", () => {
     [
       "two logs of one name",
       subscriber(1, 'name = "x"') + subscriber(2, 'name = "x"'),
-      /name: "x" is the name of two logs, /,
+      /name: "x" is the name of two voters, /,
     ],
     [
       "a signer that is not there",
