@@ -5,7 +5,7 @@ import type { VoterFigures } from "./tally.ts";
 /** `alone on 36 packages in 2 740 compared paths (1.3 %, 0.61 % allowed): by chance less than once in 1 000 000`. */
 export function describeJudgement(judgement: Judgement): string {
   const { alone, compared, secondAnswers, days, allowed, surprise } = judgement;
-  const period = days === Infinity ? "" : ` of the last ${days === 1 ? "day" : `${amount(days)} days`}`;
+  const period = days === Infinity ? "" : ` of the last ${amount(days)} days`;
   const what = [
     alone > 0 || secondAnswers === 0
       ? `alone on ${things(alone, "package")} in ${things(compared, "compared path")}${period} ` +

@@ -3,7 +3,7 @@
  * a multiple of the median of the other operators, if that is more. It becomes suspect, and is excluded, when what it
  * did would come about by chance less than once in so many at that share.
  *
- * It is judged over all its time, and over the last 1, 2, 4, ... days as well: a long good time excuses nothing.
+ * It is judged over all its time, and over the last 8, 16, 32, ... days as well: a long good time excuses nothing.
  */
 import { daysOf } from "./ages.ts";
 import type { DissentBound, StandingBounds } from "./bounds.ts";

@@ -13,7 +13,7 @@ import { AGE_CLASSES } from "./ages.ts";
 import { packageOf } from "./package-of.ts";
 
 const MAX_PACKAGES = 200_000;
-const MAX_DISSENTERS = 8;
+const MAX_DISSENTERS = 4;
 
 export interface PackageFigures {
   readonly name: string;

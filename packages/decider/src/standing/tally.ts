@@ -1,7 +1,7 @@
 /**
  * Counts, over all keys that anybody claims something for, how each voter compares with the others. One pass, one call a
  * key, in any order; the result does not depend on the order as long as no bound of the package table is reached. Memory
- * is bounded by the package table (some 100 MB if somebody fills it; 20 MB for 100 000 packages) and a fixed part a voter.
+ * is bounded by the package table (25 MB for 100 000 packages, 210 MB if somebody fills it) and a fixed part a voter.
  *
  * Voters that are excluded outright (by proof, by the user) are compared with the others, but nobody with them, and what
  * they do excuses nobody.
@@ -55,7 +55,7 @@ export interface VoterFigures {
 }
 
 /**
- * Since the last pardon, and in the last 2^k days for each k; the last place is everything. `compared` are keys, `alone`
+ * Since the last pardon, and in the last 8 * 2^k days at place k; the last place is everything. `compared` are keys, `alone`
  * and `secondAnswers` are different packages that count against the voter (see package-table.ts).
  */
 export interface CountedFigures {

@@ -3,7 +3,7 @@
  * looked at 200 times. A test holds it against the real `Tally` at full size.
  */
 import type { CountedFigures, StandingBounds } from "../../src/index.ts";
-import { AGE_CLASSES, ageClassOf } from "../../src/standing/ages.ts";
+import { AGE_CLASSES, ageClassOf, daysOf } from "../../src/standing/ages.ts";
 import { agreeingOperators } from "../../src/standing/bounds.ts";
 import { type Judged, judgeVoter } from "../../src/standing/judge-voter.ts";
 import { DAY_MS, PATHS_A_DAY, simulateDays, type SimulatedPath, type World } from "./simulated-builders.ts";
@@ -73,8 +73,7 @@ export class QuickCount {
   }
 
   #comparedSince(today: number, age: number): number {
-    const before = age === AGE_CLASSES - 1 ? -1 : today - 2 ** age;
-    return this.#compared[today]! - (this.#compared[before] ?? 0);
+    return this.#compared[today]! - (this.#compared[today - daysOf(age)] ?? 0);
   }
 
   #aloneSince(builder: number, today: number): number[] {

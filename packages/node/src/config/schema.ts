@@ -425,7 +425,7 @@ const standing = z.strictObject({
     2,
     ODDS,
     "And to be excluded, so many packages come about by chance less than once in this many.",
-    "Below 100000, honest builders are excluded now and then.",
+    "Lower: chance excludes honest builders sooner.",
   ),
 });
 
