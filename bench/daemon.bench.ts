@@ -1,22 +1,25 @@
 /**
  * The daemon as installed, as a process of its own: the built command, the embedded store, 10 000 entries of 32-byte
- * keys and values. What it takes when idle, and map proofs asked of it over loopback by 16 callers; every proof is checked.
+ * keys and values. What it takes when idle; map proofs asked of it over loopback by 16 callers, every proof checked; what
+ * it costs that a call is signed.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { httpTransport, logClient, type RpcTransport } from "@trustix/client";
+import { httpTransport, logClient, signCalls, type RpcTransport } from "@trustix/client";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { LogAPI, LogRPC, NodeAPI } from "@trustix/proto";
 import {
   mapPath,
   mapProofFromWire,
   mapValueHash,
+  openSignedCall,
   parseLogId,
   parsePrivateToken,
   parsePublicKey,
+  SIGNED_CALL_HEADER,
   tokenHeader,
   type LogHead,
 } from "@trustix/protocol";
@@ -53,32 +56,51 @@ interface Running {
   readonly socket: RpcTransport;
   /** Over TCP, as others ask. */
   readonly tcp: RpcTransport;
+  /** Over TCP, where every call is signed. */
+  readonly signed: RpcTransport;
 }
+
+/** A socket for its user, a port for everybody, one for those it knows. */
+const LISTENERS = `
+[[listeners]]
+address = "unix://${home}/trustix.socket"
+[[listeners]]
+address = "http://127.0.0.1:0"
+[[listeners]]
+address = "http://127.0.0.2:0"
+private = true
+`;
 
 async function startDaemon(): Promise<Running> {
   const config = join(home, "node/trustix.toml");
-  const listen = ["--listen", `unix://${home}/trustix.socket`, "--listen", "http://127.0.0.1:0"];
-  const child = spawn(TRUSTIX, ["daemon", "--config", config, "--state", join(home, "state"), ...listen], {
+  const child = spawn(TRUSTIX, ["daemon", "--config", config, "--state", join(home, "state")], {
     env,
     stdio: ["ignore", "ignore", "pipe"],
   });
   let lines = "";
-  const url = await new Promise<string>((done, fail) => {
+  const [open, known] = await new Promise<string[]>((done, fail) => {
     child.stderr.on("data", (chunk: Buffer) => {
       lines += chunk.toString();
-      const found = /"url":"(http:[^"]+)"/.exec(lines)?.[1];
-      if (found !== undefined && lines.includes('"ready"')) done(found);
+      if (lines.includes('"ready"')) done([...lines.matchAll(/"url":"(http:[^"]+)"/g)].map(([, url]) => url!));
     });
     child.on("close", () => fail(new Error(lines)));
   });
-  const token = parsePrivateToken(crypto, await readFile(join(home, "node/trustix.token"), "utf8"));
+  const token = await readToken();
   const headersFor = (path: string): Record<string, string> => ({ "Trustix-Token": tokenHeader(crypto, token, path) });
   const socket = httpTransport(`unix://${home}/trustix.socket`, { headersFor });
-  return { child, socket, tcp: httpTransport(url, { connections: CALLERS }) };
+  const tcp = httpTransport(open!, { connections: CALLERS });
+  const signed = httpTransport(known!, { connections: CALLERS, headersFor: signCalls({ ...SIGNER, token }) });
+  return { child, socket, tcp, signed };
 }
 
-async function stop({ child, socket, tcp }: Running): Promise<void> {
-  await Promise.all([socket.close(), tcp.close()]);
+const SIGNER = { crypto, now: Date.now, nonce: () => new Uint8Array(randomBytes(16)) };
+
+async function readToken() {
+  return parsePrivateToken(crypto, await readFile(join(home, "node/trustix.token"), "utf8"));
+}
+
+async function stop({ child, socket, tcp, signed }: Running): Promise<void> {
+  await Promise.all([socket.close(), tcp.close(), signed.close()]);
   const ended = new Promise((done) => child.on("close", done));
   child.kill("SIGTERM");
   await ended;
@@ -111,7 +133,68 @@ async function proofs({ tcp }: Running, keys: readonly Uint8Array[], head: LogHe
   return (CALLS * 1000) / (performance.now() - start);
 }
 
+/** Calls a second of 16 callers, each one after the other. */
+async function callRate(calls: number, call: () => Promise<unknown>): Promise<number> {
+  let left = calls;
+  const start = performance.now();
+  const caller = async (): Promise<void> => {
+    while (left-- > 0) await call();
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  return (calls * 1000) / (performance.now() - start);
+}
+
+const SIGNED_CALLS = 3000;
+
+/** What it takes to sign and check one call, and what is left of the rates of calls that are. */
+async function signedCalls({ socket, signed }: Running): Promise<void> {
+  const token = await readToken();
+  const headersFor = signCalls({ ...SIGNER, token });
+  const body = new Uint8Array(randomBytes(150));
+  const tokens = new Map([[token.name, token]]);
+  const micros: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    for (let i = 0; i < SIGNED_CALLS; i++) {
+      const header = headersFor("/trustix_rpc.v1.LogRPC/Submit", { audience: "127.0.0.1:8080", body });
+      openSignedCall(crypto, tokens, header[SIGNED_CALL_HEADER]!);
+      crypto.sha256(body);
+    }
+    micros.push(((performance.now() - start) * 1000) / SIGNED_CALLS);
+  }
+  report({
+    name: "signing and checking a call",
+    value: median(micros),
+    unit: "us",
+    better: "less",
+    how: `signature, header, parsing, verification and digest of a 150-byte body, both ends in one thread, median of ${ROUNDS} x ${SIGNED_CALLS}`,
+  });
+  const item = () => ({ Key: new Uint8Array(randomBytes(32)), Value: new Uint8Array(randomBytes(32)) });
+  const submit = (to: RpcTransport) => () => to.unary(LogRPC.method.submit, { LogID: logId, Items: [item()] }, {});
+  const getHead = (to: RpcTransport) => () => to.unary(LogRPC.method.getHead, { LogID: logId }, {});
+  for (const [what, call] of [
+    ["reads", getHead],
+    ["submits", submit],
+  ] as const) {
+    const rates: number[] = [];
+    const beside: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      rates.push(await callRate(SIGNED_CALLS, call(signed)));
+      beside.push(await callRate(SIGNED_CALLS, call(socket)));
+    }
+    const other = Math.round(median(beside));
+    report({
+      name: `signed ${what}, 16 callers`,
+      value: median(rates),
+      unit: "calls/s",
+      better: "more",
+      how: `${what === "reads" ? "LogRPC.GetHead" : "Submit of one item"} over loopback TCP from one process, median of ${ROUNDS} x ${SIGNED_CALLS}; with the existing token on the unix socket ${other}/s`,
+    });
+  }
+}
+
 await run("init", "--dir", join(home, "node"));
+await appendFile(join(home, "node/trustix.toml"), LISTENERS);
 const publicKey = parsePublicKey((await readFile(join(home, "node/log.pub"), "utf8")).trim());
 let daemon = await startDaemon();
 const { Logs } = await daemon.tcp.unary(NodeAPI.method.logs, {}, {});
@@ -150,5 +233,6 @@ report({
   target: 10_000,
   how: `GetMapValue over loopback TCP from one client process that checks each proof, ${ENTRIES} entries, median of ${ROUNDS} x ${CALLS}`,
 });
+await signedCalls(daemon);
 await stop(daemon);
 await rm(home, { recursive: true, force: true });

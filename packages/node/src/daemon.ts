@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { type Crypto, toHex } from "@trustix/crypto";
 import { createSandbox, type Proof } from "@trustix/decider";
-import type { LogId, LogInfo, LogLeaf } from "@trustix/protocol";
+import type { LogId, LogInfo, LogLeaf, PrivateToken } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import type { Logger } from "pino";
 import { type Grant, openKnownTokens } from "./access/known-tokens.ts";
@@ -201,18 +201,22 @@ function chooseListeners({ config, listen, defaultListen, env, pid }: DaemonOpti
   return chosen.length > 0 ? chosen : [listenerOf(defaultListen)];
 }
 
-/** The configuration's tokens and the one of the node's own user, which is read anew. */
-async function grantsOf({ crypto, env, state, randomSeed }: DaemonOptions, config: Config): Promise<Grant[]> {
-  const named = env["TRUSTIX_TOKEN"];
-  const own = named
-    ? await readToken(crypto, named)
-    : await readOrMakeToken(crypto, join(state, "trustix.token"), randomSeed);
+/** Whose calls are believed: the configuration's tokens, and the node's own, which is read anew. */
+async function grantsOf(options: DaemonOptions, config: Config): Promise<Grant[]> {
+  const own = await ownToken(options);
   return [
     // A token of the configuration wins over the node's own of the same name: it was put there on purpose.
     ...[...config.writeTokens.values()].map((token): Grant => ({ token, role: "writer", from: "configuration" })),
     { token: own, role: "owner", from: "own" },
     { token: own, role: "writer", from: "own" },
   ];
+}
+
+/** What the daemon was started with, else the one in its state folder, which is made if there is none. */
+function ownToken({ crypto, env, state, randomSeed }: DaemonOptions): Promise<PrivateToken> {
+  const named = env["TRUSTIX_TOKEN"];
+  if (named) return readToken(crypto, named);
+  return readOrMakeToken(crypto, join(state, "trustix.token"), randomSeed);
 }
 
 type OpenedLog = PublishedLog & { readonly reader: LogReader };
