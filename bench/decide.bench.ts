@@ -22,7 +22,7 @@ import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
 import { openFollower } from "../packages/node/src/subscriber/index.ts";
 import { median, report } from "./figure.ts";
-import { NO_MIRROR, NO_STANDING } from "../packages/node/test/idle-parts.ts";
+import { NO_DECISIONS, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../packages/node/test/idle-parts.ts";
 
 const NAMES = ["mercury", "venus", "saturn", "mars", "jupiter"];
 const KEYS = 1_000;
@@ -76,7 +76,8 @@ async function serve(): Promise<void> {
       mirror: NO_MIRROR,
       builders: NO_STANDING,
       policies: [],
-      decide: { decide: unused },
+      decide: NO_DECISIONS,
+      receipts: NO_RECEIPTS,
       generation: () => "bench",
       tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },
       signedCalls: { checkTime: unused, take: unused },

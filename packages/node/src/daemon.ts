@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { type Crypto, toHex } from "@trustix/crypto";
-import { createSandbox, type Proof } from "@trustix/decider";
+import { createSandbox, type Proof, writeReceipt } from "@trustix/decider";
 import type { LogId, LogInfo, LogLeaf, PrivateToken } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import type { Logger } from "pino";
@@ -13,7 +13,7 @@ import { type Grant, openKnownTokens } from "./access/known-tokens.ts";
 import { openMadeCalls } from "./access/made-calls.ts";
 import { listenerOf, type Config } from "./config/index.ts";
 import type { ScannedVoter } from "./claims/scan-claims.ts";
-import { createDecide } from "./decide/index.ts";
+import { createDecide, receiptOf } from "./decide/index.ts";
 import { NodeError } from "./errors.ts";
 import type { LogKeys } from "./logs/keys.ts";
 import { openLogReader } from "./logs/log-reader.ts";
@@ -22,7 +22,8 @@ import { PublishedLog as LogInStore } from "./logs/published-log.ts";
 import { registerLogs } from "./logs/register-logs.ts";
 import { openValues } from "./logs/values.ts";
 import { openMirror } from "./mirror/index.ts";
-import type { Clock, Follower, LogReader, Mirror, Publisher } from "./model.ts";
+import type { Clock, Follower, LogReader, Mirror, Publisher, Receipts } from "./model.ts";
+import { readOrMakeNodeKey } from "./node-key.ts";
 import { openStore, remoteAt } from "./open-store.ts";
 import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
 import { fileHeadMarker } from "./publisher/head-marker.ts";
@@ -169,13 +170,14 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     sandbox: await openSandbox(config, closers),
     budgetMs: config.decisionBudgetMs,
   });
+  const receipts = await openReceipts(options);
   const { limits } = config;
   // The policy is read once, so a start is the only time at which it changes.
   const start = toHex(options.randomSeed().subarray(0, 8));
   const generation = (): string => `${start} ${follower.revision()} ${mirror.revision()} ${builders.revision()}`;
   const { version } = options;
   const who = { tokens, signedCalls };
-  const opinions = { follower, mirror, builders, policies: config.deciders, decide, generation };
+  const opinions = { follower, mirror, builders, policies: config.deciders, decide, receipts, generation };
   const parts = { crypto, clock, limits, version, published, values, ...opinions, ...who };
   const server = await startServer(parts, listeners, log);
   closers.push(() => server.close());
@@ -261,6 +263,11 @@ async function openLogs(
     logs.set(info.id, { name, reader, publisher });
   }
   return logs;
+}
+
+async function openReceipts({ crypto, state, randomSeed }: DaemonOptions): Promise<Receipts> {
+  const { seed, publicKey } = await readOrMakeNodeKey(crypto, join(state, "node.key"), randomSeed);
+  return { publicKey, seal: (explanation) => writeReceipt(crypto, seed, receiptOf(explanation)) };
 }
 
 /** Whose claims lie in the claims table, by serial. */

@@ -15,7 +15,7 @@
  *   fsck/        recomputes everything from the stored entries           uses logs/
  */
 import type { Evidence, LogAtRemote } from "@trustix/client";
-import type { Override, Standing } from "@trustix/decider";
+import type { Outcome, Override, Policy, Standing } from "@trustix/decider";
 import type { MapProof } from "@trustix/merkle";
 import type {
   Hash,
@@ -29,6 +29,7 @@ import type {
   Testimony,
   TokenLookup,
   Vote,
+  VoteProof,
 } from "@trustix/protocol";
 
 /** What anybody may read of one log. All reads answer under durable, published heads only. */
@@ -247,9 +248,54 @@ export interface DecideReport {
   readonly reason: string;
 }
 
+/** How one voter answered, and what of it counted. */
+export interface VoterAnswer {
+  /** As it counted. */
+  readonly vote: Vote;
+  /** As it was cast: an excluded voter, or one whose head is too old, may have claimed something. */
+  readonly cast: Vote;
+  /** What shows `cast`; `undefined` for what can only be asserted. */
+  readonly proof: VoteProof | undefined;
+  /** Milliseconds since 1970 when this node first had the claim; `undefined` where that is not kept. */
+  readonly firstSeen: number | undefined;
+}
+
+/** A decision, and everything it came from. */
+export interface Explanation {
+  readonly policy: Policy;
+  readonly key: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly outcome: Outcome;
+  readonly report: DecideReport;
+  /** One for each voter, in the policy's order. */
+  readonly answers: readonly VoterAnswer[];
+  /** Claimed values by the hex of their digests, those that could be had. */
+  readonly values: ReadonlyMap<string, Uint8Array>;
+  /** Milliseconds since 1970 up to which time alone does not undo the decision; Infinity: it does not. */
+  readonly until: number;
+}
+
+/** Receipts of this node. */
+export interface Receipts {
+  /** 32 bytes: whose signature they carry. */
+  readonly publicKey: Uint8Array;
+  /** A receipt file. Throws `unavailable` when a claim cannot be shown just now. */
+  seal(explanation: Explanation): Uint8Array;
+}
+
 export interface Decide {
   /** Throws `not_found` for an unknown protocol, `failed_precondition`-like `bad_config` for one without deciders. */
   decide(protocol: string, key: Uint8Array, signal: AbortSignal): Promise<DecideReport>;
+  /**
+   * The same, made anew and with all that shows it. `wait`: an undecided answer is waited for as long as the policy says.
+   * Throws as `decide`.
+   */
+  explain(
+    protocol: string,
+    key: Uint8Array,
+    options: { readonly wait: boolean; readonly signal: AbortSignal },
+  ): Promise<Explanation>;
 }
 
 /** What the holder of a token may do: `owner` manages tokens, `writer` submits and flushes, `peer` is told of heads. */

@@ -1,5 +1,5 @@
 /** Parts of a node that has nothing to do. */
-import type { Builders, Mirror } from "../src/model.ts";
+import type { Builders, Decide, Mirror, Receipts } from "../src/model.ts";
 
 /** A node that copies no log. */
 export const NO_MIRROR: Mirror = {
@@ -20,3 +20,11 @@ export const NO_STANDING: Pick<Builders, "excluded" | "revision" | "standings" |
   overrides: () => [],
   override: () => Promise.reject(new Error("nobody is configured")),
 };
+
+const unused = (): never => {
+  throw new Error("nobody asks for this");
+};
+
+/** A node that is not asked to decide, or to show what it decided. */
+export const NO_DECISIONS: Decide = { decide: unused, explain: unused };
+export const NO_RECEIPTS: Receipts = { publicKey: new Uint8Array(32), seal: unused };

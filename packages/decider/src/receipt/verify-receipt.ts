@@ -51,9 +51,12 @@ export function verifyReceipt(crypto: Crypto, file: Uint8Array, own: OwnSide): V
   const heard = receipt.votes.filter(({ vote }) => voters.has(vote.logId));
   const shown = heard.filter((testimony) => isShown(crypto, own, receipt.key, testimony));
   const values = valuesByDigest(crypto, receipt);
-  const opinions = comparesFacts(policy.protocol) ? opinionsOf(crypto, receipt.key, values).opinions : new Map();
+  const { opinions, values: canonical } = comparesFacts(policy.protocol)
+    ? opinionsOf(crypto, receipt.key, values)
+    : { opinions: new Map(), values };
   const votes = shown.map(({ vote }) => vote);
-  const outcome = decide({ policy, key: receipt.key, votes, opinions, time: receipt.time, sandbox });
+  const replayed = decide({ policy, key: receipt.key, votes, opinions, time: receipt.time, sandbox });
+  const outcome = withValue(replayed, canonical);
   const policyDiffers = JSON.stringify(policyToJson(policy)) !== JSON.stringify(policyToJson(receipt.policy));
   checkVerdict(receipt, outcome, policyDiffers);
   const asserted = heard.filter((testimony) => !shown.includes(testimony)).map(({ vote }) => vote);
@@ -83,6 +86,13 @@ function valuesByDigest(crypto: Crypto, { values }: Receipt): ReadonlyMap<string
   const byDigest = new Map(values.map((value) => [toHex(crypto.sha256(value)), value]));
   if (byDigest.size < values.length) throw refused("it holds a value twice");
   return byDigest;
+}
+
+/** A digest that nobody has the value of decides nothing. */
+function withValue(outcome: Outcome, values: ReadonlyMap<string, Uint8Array>): Outcome {
+  const { decision, reason } = outcome;
+  if (decision === undefined || values.has(toHex(decision.digest))) return outcome;
+  return { ...outcome, decision: undefined, reason: `${reason}; but its value is not in the receipt` };
 }
 
 function checkVerdict({ verdict }: Receipt, { decision, reason }: Outcome, policyDiffers: boolean): void {

@@ -63,7 +63,8 @@ export function checkAgain(file: Buffer, own: SecondSide): SecondOpinion {
     counts.set(opinion, (counts.get(opinion) ?? 0) + 1);
   }
   const enough = [...counts].filter(([, count]) => count >= own.threshold).map(([opinion]) => opinion);
-  const decided = enough.length === 1 ? enough[0] : undefined;
+  const known = new Set(opinions.values());
+  const decided = enough.length === 1 && known.has(enough[0]!) ? enough[0] : undefined;
   const said = receipt.verdict.decided ? bin(receipt.verdict.digest!).toString("hex") : undefined;
   if (said !== decided) throw new Error(`it says ${said}, the votes say ${decided}`);
   return { node, decided };

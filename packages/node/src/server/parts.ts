@@ -10,6 +10,7 @@ import type {
   LogReader,
   Mirror,
   Publisher,
+  Receipts,
   SignedCalls,
   Tokens,
   Values,
@@ -37,6 +38,7 @@ export interface ServerParts {
   readonly policies: readonly Policy[];
   readonly builders: Pick<Builders, "standings" | "overrides" | "override">;
   readonly decide: Decide;
+  readonly receipts: Receipts;
   /** Another text after each start and whenever votes of followed logs, or the policy, may come out differently. */
   readonly generation: () => string;
   /** Whose calls are believed. */

@@ -9,6 +9,7 @@ import { headToWire, logToWire, parseLogId, undecidedToWire, voteToWire, type Lo
 import { NodeError } from "../errors.ts";
 import type { DecideReport, MirrorReader } from "../model.ts";
 import { buildersResponse, overrideBuilder } from "./builder-status.ts";
+import { explainResponse } from "./explain-response.ts";
 import { nodeStatus, refusedPage } from "./node-status.ts";
 import type { ServerParts } from "./parts.ts";
 import { ofProtocols, publishedValue } from "./public-services.ts";
@@ -61,6 +62,7 @@ export function privateRoutes(parts: ServerParts): Route[] {
       const after = isFieldSet(request, RefusedRequestSchema.field.After) ? request.After : undefined;
       return refusedPage(await publishedLog(parts, request.LogID).publisher.refused(after));
     }),
+    readRoute("private", NodeExt.method.explain, (request, call) => explainResponse(parts, request, call.signal)),
     readRoute("private", NodeExt.method.builders, async () => buildersResponse(parts)),
     writeRoute(NodeExt.method.overrideBuilder, (request) => overrideBuilder(parts, request)),
     readRoute("private", NodeExt.method.pathByHashPart, async ({ HashPart }) => ({

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { crypto } from "./reference-log.ts";
 import { http2Frame, isWhole, parseAnswer } from "./raw-exchange.ts";
 import { LOG_ID, post, rawSocket, readAll, startTestNode, TOKEN, type TestNode } from "./test-node.ts";
+import { NO_DECISIONS } from "../idle-parts.ts";
 
 const HEAD = "/trustix_api.v1.LogAPI/GetHead";
 const SUBMIT = "/trustix_rpc.v1.LogRPC/Submit";
@@ -158,6 +159,7 @@ test("HTTP/2 streams opened and reset at once, again and again, do no harm", asy
 test("a fault of ours is logged with its cause, and the caller learns only that there was one", async () => {
   const failing = await startTestNode({
     decide: {
+      ...NO_DECISIONS,
       decide: async () => {
         throw new TypeError("secret detail");
       },

@@ -12,7 +12,8 @@ import { decode, tokenHeader } from "@trustix/protocol";
 import { connect as connectHttp2 } from "node:http2";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Limits } from "../../src/config/limits.ts";
-import type { DecideReport } from "../../src/model.ts";
+import type { Decide, DecideReport } from "../../src/model.ts";
+import { NO_DECISIONS } from "../idle-parts.ts";
 import { isWhole, parseAnswer } from "./raw-exchange.ts";
 import { crypto, ReferenceLog } from "./reference-log.ts";
 import {
@@ -55,7 +56,8 @@ const entries = (Start: bigint, Finish: bigint) =>
 function slowDecide() {
   const calls: { finish: () => void; aborted: boolean }[] = [];
   const report: DecideReport = { decision: undefined, votes: [], reason: "told to" };
-  const decide: TestNodeOptions["decide"] = {
+  const decide: Decide = {
+    ...NO_DECISIONS,
     decide: (_protocol, _key, signal) =>
       new Promise((resolve) => {
         const call = { finish: () => resolve(report), aborted: false };

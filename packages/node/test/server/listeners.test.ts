@@ -10,7 +10,7 @@ import { LogHeadRequestSchema, NodeExt, RPCApi, LogRPC } from "@trustix/proto";
 import { tokenHeader } from "@trustix/protocol";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { NodeError } from "../../src/errors.ts";
-import type { DecideReport } from "../../src/model.ts";
+import type { Decide, DecideReport } from "../../src/model.ts";
 import { inheritedListeners, type ListenerOptions } from "../../src/server/index.ts";
 import { isWhole, parseAnswer } from "./raw-exchange.ts";
 import { crypto } from "./reference-log.ts";
@@ -26,6 +26,7 @@ import {
   TOKEN,
   type TestNodeOptions,
 } from "./test-node.ts";
+import { NO_DECISIONS } from "../idle-parts.ts";
 
 const HEAD = "/trustix_api.v1.LogAPI/GetHead";
 const SUBMIT = "/trustix_rpc.v1.LogRPC/Submit";
@@ -257,7 +258,8 @@ describe("the end", () => {
   function slow() {
     const finish: (() => void)[] = [];
     const report: DecideReport = { decision: undefined, votes: [], reason: "told to" };
-    const decide: TestNodeOptions["decide"] = {
+    const decide: Decide = {
+      ...NO_DECISIONS,
       decide: () => new Promise((resolve) => finish.push(() => resolve(report))),
     };
     return { finish, decide };

@@ -15,7 +15,7 @@ import { NodeError } from "../../src/errors.ts";
 import type { Clock, DecideReport, FollowedLog } from "../../src/model.ts";
 import { startServer, type ListenerOptions, type RunningServer, type ServerParts } from "../../src/server/index.ts";
 import { crypto, ReferenceLog } from "./reference-log.ts";
-import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
+import { NO_DECISIONS, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../idle-parts.ts";
 
 /** Key of the log `5fea3cb4...` of the golden vectors. */
 export const SEED = fromBase64(
@@ -40,6 +40,7 @@ export const realClock: Clock = {
 /** Decides as a node does whose only voter is its own log. */
 function decideBy(log: ReferenceLog): ServerParts["decide"] {
   return {
+    ...NO_DECISIONS,
     async decide(protocol, key): Promise<DecideReport> {
       if (protocol !== log.info.protocol.name && protocol !== log.info.protocol.id) {
         throw new NodeError("not_found", `no deciders for protocol ${JSON.stringify(protocol)}`);
@@ -121,6 +122,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     mirror: NO_MIRROR,
     builders: NO_STANDING,
     policies: [],
+    receipts: NO_RECEIPTS,
     decide: options.decide ?? decideBy(log),
     generation: () => "test",
     tokens,

@@ -101,7 +101,9 @@ test("what scatters or splits counts against the package, and spelling is no dis
     protocol: NIX,
   });
   const standings = await standingsNow(await spelt.open());
-  expect(standings.map(({ figures }) => [figures.agreed, figures.alone])).toEqual(Array.from({ length: 4 }, () => [60, 0]));
+  expect(standings.map(({ figures }) => [figures.agreed, figures.alone])).toEqual(
+    Array.from({ length: 4 }, () => [60, 0]),
+  );
 });
 
 test("an exclusion for dissent outlives the node, and the claims that led to it are forgiven by a pardon", async () => {

@@ -18,7 +18,7 @@ import { defaultOptions, startServer } from "../../src/server/index.ts";
 import { openFollower } from "../../src/subscriber/index.ts";
 import type { CacheableFollower } from "../../src/subscriber/index.ts";
 import { crypto } from "./network.ts";
-import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
+import { NO_DECISIONS, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../idle-parts.ts";
 
 const seed = crypto.sha256(utf8("a real node"));
 const publicKey = crypto.ed25519PublicKey(seed);
@@ -62,7 +62,8 @@ async function pair(retainHeads: number): Promise<Pair> {
       mirror: NO_MIRROR,
       builders: NO_STANDING,
       policies: [],
-      decide: { decide: unused },
+      decide: NO_DECISIONS,
+      receipts: NO_RECEIPTS,
       generation: () => "test",
       tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },
       signedCalls: { checkTime: unused, take: unused },

@@ -8,6 +8,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import type { Message } from "@bufbuild/protobuf";
 import type { Log } from "../../trustix_api/v1/api_pb.js";
 import type { LogHead } from "../../trustix_schema/v1/schema_pb.js";
+import type { Vote } from "./vote_pb.js";
 
 /**
  * Describes the file trustix_ext/v1/ext.proto.
@@ -1019,6 +1020,263 @@ export declare type OverrideBuilderRequest = Message<"trustix_ext.v1.OverrideBui
 export declare const OverrideBuilderRequestSchema: GenMessage<OverrideBuilderRequest>;
 
 /**
+ * @generated from message trustix_ext.v1.ExplainRequest
+ */
+export declare type ExplainRequest = Message<"trustix_ext.v1.ExplainRequest"> & {
+  /**
+   * Its name or id.
+   *
+   * @generated from field: optional string Protocol = 1;
+   */
+  Protocol: string;
+
+  /**
+   * @generated from field: optional bytes Key = 2;
+   */
+  Key: Uint8Array;
+
+  /**
+   * An undecided answer is waited for as long as the policy says.
+   *
+   * @generated from field: optional bool Wait = 3;
+   */
+  Wait: boolean;
+
+  /**
+   * @generated from field: optional bool WithReceipt = 4;
+   */
+  WithReceipt: boolean;
+};
+
+/**
+ * Describes the message trustix_ext.v1.ExplainRequest.
+ * Use `create(ExplainRequestSchema)` to create a new message.
+ */
+export declare const ExplainRequestSchema: GenMessage<ExplainRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.ExplainResponse
+ */
+export declare type ExplainResponse = Message<"trustix_ext.v1.ExplainResponse"> & {
+  /**
+   * @generated from field: optional bool Decided = 1;
+   */
+  Decided: boolean;
+
+  /**
+   * Of the decided value, in its canonical form; absent when undecided, as are the next two.
+   *
+   * @generated from field: optional bytes Digest = 2;
+   */
+  Digest: Uint8Array;
+
+  /**
+   * @generated from field: optional bytes Value = 3;
+   */
+  Value: Uint8Array;
+
+  /**
+   * 0..100.
+   *
+   * @generated from field: optional int32 Confidence = 4;
+   */
+  Confidence: number;
+
+  /**
+   * More than one value has enough.
+   *
+   * @generated from field: optional bool Conflict = 5;
+   */
+  Conflict: boolean;
+
+  /**
+   * One sentence: which rule decided, or why none did.
+   *
+   * @generated from field: optional string Reason = 6;
+   */
+  Reason: string;
+
+  /**
+   * One for each voter of the policy.
+   *
+   * @generated from field: repeated trustix_ext.v1.VoterAnswer Answers = 7;
+   */
+  Answers: VoterAnswer[];
+
+  /**
+   * What the policy does with its decisions.
+   *
+   * @generated from field: optional trustix_ext.v1.ExplainResponse.Modes Mode = 8;
+   */
+  Mode: ExplainResponse_Modes;
+
+  /**
+   * The policy lets the answer of an upstream through whose configured key signed it.
+   *
+   * @generated from field: optional bool LetThrough = 9;
+   */
+  LetThrough: boolean;
+
+  /**
+   * Milliseconds since 1970.
+   *
+   * @generated from field: optional uint64 Time = 10;
+   */
+  Time: bigint;
+
+  /**
+   * Up to when time alone does not undo the decision; absent: it does not.
+   *
+   * @generated from field: optional uint64 Until = 11;
+   */
+  Until: bigint;
+
+  /**
+   * A receipt file; there if it was asked for.
+   *
+   * @generated from field: optional bytes Receipt = 12;
+   */
+  Receipt: Uint8Array;
+};
+
+/**
+ * Describes the message trustix_ext.v1.ExplainResponse.
+ * Use `create(ExplainResponseSchema)` to create a new message.
+ */
+export declare const ExplainResponseSchema: GenMessage<ExplainResponse>;
+
+/**
+ * @generated from enum trustix_ext.v1.ExplainResponse.Modes
+ */
+export enum ExplainResponse_Modes {
+  /**
+   * @generated from enum value: ENFORCE = 0;
+   */
+  ENFORCE = 0,
+
+  /**
+   * @generated from enum value: WARN = 1;
+   */
+  WARN = 1,
+
+  /**
+   * @generated from enum value: OBSERVE = 2;
+   */
+  OBSERVE = 2,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.ExplainResponse.Modes.
+ */
+export declare const ExplainResponse_ModesSchema: GenEnum<ExplainResponse_Modes>;
+
+/**
+ * How one voter answered.
+ *
+ * @generated from message trustix_ext.v1.VoterAnswer
+ */
+export declare type VoterAnswer = Message<"trustix_ext.v1.VoterAnswer"> & {
+  /**
+   * As it counted.
+   *
+   * @generated from field: optional trustix_ext.v1.Vote Vote = 1;
+   */
+  Vote?: Vote | undefined;
+
+  /**
+   * @generated from field: optional string Name = 2;
+   */
+  Name: string;
+
+  /**
+   * @generated from field: optional string Operator = 3;
+   */
+  Operator: string;
+
+  /**
+   * What it claims although it does not count (excluded, or its head is too old); absent if it counts.
+   *
+   * @generated from field: optional bytes Uncounted = 4;
+   */
+  Uncounted: Uint8Array;
+
+  /**
+   * What it claims, as it claims it; absent if the value could not be had.
+   *
+   * @generated from field: optional bytes Value = 5;
+   */
+  Value: Uint8Array;
+
+  /**
+   * Milliseconds since 1970 when this node first had the claim; absent where that is not kept.
+   *
+   * @generated from field: optional uint64 Since = 6;
+   */
+  Since: bigint;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.VoterAnswer.Shown ShownBy = 7;
+   */
+  ShownBy: VoterAnswer_Shown;
+
+  /**
+   * BY_LOG: entries under the head, and which of them makes the claim.
+   *
+   * @generated from field: optional uint64 TreeSize = 8;
+   */
+  TreeSize: bigint;
+
+  /**
+   * @generated from field: optional uint64 Index = 9;
+   */
+  Index: bigint;
+
+  /**
+   * BY_NARINFO: the narinfo as it came.
+   *
+   * @generated from field: optional bytes NarInfo = 10;
+   */
+  NarInfo: Uint8Array;
+};
+
+/**
+ * Describes the message trustix_ext.v1.VoterAnswer.
+ * Use `create(VoterAnswerSchema)` to create a new message.
+ */
+export declare const VoterAnswerSchema: GenMessage<VoterAnswer>;
+
+/**
+ * @generated from enum trustix_ext.v1.VoterAnswer.Shown
+ */
+export enum VoterAnswer_Shown {
+  /**
+   * Only this node says so.
+   *
+   * @generated from enum value: ASSERTED = 0;
+   */
+  ASSERTED = 0,
+
+  /**
+   * A signed head, a map proof and, for a claim, an audit path.
+   *
+   * @generated from enum value: BY_LOG = 1;
+   */
+  BY_LOG = 1,
+
+  /**
+   * A narinfo signed by the cache's key.
+   *
+   * @generated from enum value: BY_NARINFO = 2;
+   */
+  BY_NARINFO = 2,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.VoterAnswer.Shown.
+ */
+export declare const VoterAnswer_ShownSchema: GenEnum<VoterAnswer_Shown>;
+
+/**
  * Public, beside LogAPI.
  *
  * @generated from service trustix_ext.v1.LogExt
@@ -1093,6 +1351,16 @@ export declare const NodeExt: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * A decision with everything that shows it: who claims what, since when, why it counts.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
   },
   /**
    * How far each configured voter is trusted, and why.
