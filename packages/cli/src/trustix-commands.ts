@@ -136,7 +136,12 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     name: "decide",
     summary: "ask all logs of a protocol and say what enough of them agree on",
     details: "Exit 3 if they do not agree enough; who said what stands on stderr and in --json.",
-    flags: [{ words: "--protocol <name>", description: "nix, test or an id", required: true }, KEY, JSON_FLAG],
+    flags: [
+      { words: "--protocol <name>", description: "nix, test or an id", required: true },
+      KEY,
+      { words: "--receipt <file>", description: "write a receipt, which `trustix verify` checks" },
+      JSON_FLAG,
+    ],
     examples: ["trustix decide --protocol nix --key $(printf %s /nix/store/...-hello-2.12 | xxd -p -c 0)"],
     load: () => import("./commands/decide.ts"),
   },
@@ -160,6 +165,51 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
         load: () => import("./commands/policy-check.ts"),
       },
     ],
+  },
+  {
+    name: "why",
+    summary: "say who claims what for a store path, since when, what shows it, and why it is decided so",
+    details: "Exit 3 if nothing is decided.",
+    args: [["[path]", "a store path, or another protocol's key"]],
+    flags: [
+      { words: "--protocol <name>", description: "nix (default), test or an id" },
+      { words: "--receipt <file>", description: "write a receipt, which `trustix verify` checks" },
+      JSON_FLAG,
+    ],
+    examples: ["trustix why /nix/store/jhljligxal6sqbs1rh1h7gpzas9xhxy9-rocket-1.0"],
+    load: () => import("./commands/why.ts"),
+  },
+  {
+    name: "verify",
+    summary: "check a receipt offline: replay the decision from your own keys and policy",
+    details:
+      "Nothing is taken from the receipt but what it shows: keys of nodes and voters and the policy come from --keys, or\n" +
+      "from the local configuration and the key of the local node. What only the node asserts is printed as asserted.\n" +
+      "Exit 3 when it does not hold, with the reason.",
+    args: [["[file]", "the receipt"]],
+    flags: [
+      { words: "--keys <file>", description: "keys and policies, as `trustix keys` prints them" },
+      { words: "--config <file>", description: "the local configuration (default: trustix.toml in its folder)" },
+      { words: "--state <folder>", description: "the local node's state, for its key (default: the user's)" },
+      { words: "--node-key <key>", description: "base64 of the node's key, instead of the local node's" },
+      JSON_FLAG,
+    ],
+    examples: ["trustix verify rocket.receipt --keys builder-farm.keys", "trustix verify rocket.receipt"],
+    load: () => import("./commands/verify.ts"),
+  },
+  {
+    name: "keys",
+    summary: "print what somebody else needs to check this node's receipts",
+    details:
+      "The node's key, the voters' keys and the policies of the configuration: nothing secret. Whoever gets the file must\n" +
+      "get it by a way they trust. Asks the running node for its key unless told where it is.",
+    flags: [
+      { words: "--config <file>", description: "the node's configuration (default: trustix.toml in its folder)" },
+      { words: "--state <folder>", description: "read the key from this state folder instead of asking the node" },
+      { words: "--node-key <key>", description: "base64 of the key" },
+    ],
+    examples: ["trustix keys > my-node.keys"],
+    load: () => import("./commands/keys.ts"),
   },
   {
     name: "status",

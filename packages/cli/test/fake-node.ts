@@ -18,6 +18,7 @@ import {
   RemoteStatus_States,
   RPCApi,
   UndecidedSchema,
+  VoterAnswer_Shown,
 } from "@trustix/proto";
 import {
   formatPublicToken,
@@ -36,6 +37,8 @@ import {
   type LogId,
   type Vote,
 } from "@trustix/protocol";
+
+import { receiptExample } from "@trustix/testkit";
 
 const crypto = nodeCrypto();
 const keys = keyPairOfSeed(crypto, new Uint8Array(32).fill(5));
@@ -141,6 +144,35 @@ on(RPCApi.method.decide, ({ Key }) => {
     Mismatches: [{ LogID: "11".repeat(32), Digest: new Uint8Array(32).fill(0xbb) }],
     Misses: ["22".repeat(32)],
     Votes: votes,
+  };
+});
+/** The receipt that the node hands out: a real one, of another decision. */
+export const RECEIPT = receiptExample();
+on(NodeExt.method.explain, ({ Key, WithReceipt }) => {
+  const claim = {
+    Vote: voteToWire(vote(FAKE_LOG.id, "claims", DIGEST)),
+    Name: "mine",
+    Value: CLAIM.value,
+    Since: NOW,
+    ShownBy: VoterAnswer_Shown.BY_LOG,
+    TreeSize: 1n,
+    Index: 0n,
+  };
+  const excluded = {
+    Vote: voteToWire({ ...vote("11".repeat(32), "excluded"), reason: "it stood alone on 40 packages" }),
+    Name: "saturn",
+    Operator: "rings",
+    Uncounted: new Uint8Array(32).fill(0xbb),
+  };
+  const away = { Vote: voteToWire(vote("22".repeat(32), "unreachable")), Name: "pluto" };
+  const decided = Buffer.from(Key).equals(CLAIM.key);
+  return {
+    Decided: decided,
+    ...(decided && { Digest: DIGEST, Value: CLAIM.value, Confidence: 33 }),
+    Reason: decided ? "1 of 3 agree, 1 needed" : "1 of 3 agree, 2 needed",
+    Answers: [claim, excluded, away],
+    Time: NOW,
+    ...(WithReceipt && { Receipt: RECEIPT.file }),
   };
 });
 /** Two pages of one claim each. */

@@ -9,7 +9,7 @@ import { toHex } from "@trustix/crypto";
 import { formatSecretCacheKey } from "@trustix/nix-formats";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { formatPrivateToken, keyPairOfSeed } from "@trustix/protocol";
-import { CLAIM, DIGEST, FAKE_LOG, FAKE_TOKEN, startFakeNode } from "./fake-node.ts";
+import { CLAIM, DIGEST, FAKE_LOG, FAKE_TOKEN, RECEIPT, startFakeNode } from "./fake-node.ts";
 import { fitTo, parseTranscript, runCommand } from "./transcript.ts";
 
 const folder = join(import.meta.dirname, "transcripts");
@@ -21,6 +21,9 @@ let home: string;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), "trustix-cli-"));
   node = await startFakeNode(join(home, "node.socket"));
+  await writeFile(join(home, "good.receipt"), RECEIPT.file);
+  await writeFile(join(home, "changed.receipt"), RECEIPT.file.with(200, RECEIPT.file[200]! ^ 1));
+  await writeFile(join(home, "checker.keys"), RECEIPT.keys);
   await writeFile(join(home, "tester.token"), formatPrivateToken(FAKE_TOKEN), { mode: 0o600 });
   const cacheKey = { name: "my-proxy-1", ...keyPairOfSeed(nodeCrypto(), new Uint8Array(32).fill(8)) };
   await writeFile(join(home, "proxy.key"), formatSecretCacheKey(cacheKey), { mode: 0o600 });
@@ -45,6 +48,7 @@ for (const file of await readdir(folder)) {
       HOME: cwd,
       NODE: `unix://${join(home, "node.socket")}`,
       TOKEN: join(home, "tester.token"),
+      FILES: home,
       PROXYKEY: join(home, "proxy.key"),
       TAKEN: `127.0.0.1:${(other.address() as AddressInfo).port}`,
     };

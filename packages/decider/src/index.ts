@@ -66,4 +66,5 @@ export { comparesFacts, opinionsOf, type Opinions } from "./opinions.ts";
 export { RECEIPT_BOUNDS, type Receipt, type SignedReceipt, type Verdict } from "./receipt/receipt.ts";
 export { readReceipt, writeReceipt } from "./receipt/receipt-file.ts";
 export { voterIdOf, whyNotShown, type VoterKeys } from "./receipt/check-testimony.ts";
+export { keysFromBytes, keysToText, type KnownKeys } from "./receipt/keys-file.ts";
 export { verifyReceipt, type OwnSide, type VerifiedReceipt } from "./receipt/verify-receipt.ts";

@@ -11,6 +11,7 @@ export { startDaemon, type Daemon, type DaemonOptions } from "./daemon.ts";
 export { loadConfig, type Config } from "./config/index.ts";
 export { ERROR_CODES, NodeError, type ErrorCode } from "./errors.ts";
 export type { Clock, Publisher } from "./model.ts";
+export { readNodeKey } from "./node-key.ts";
 
 // For whoever looks after what it stores.
 export { recoverLog, type Recovered, type RecoverOptions } from "./recover-log.ts";

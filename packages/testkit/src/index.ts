@@ -8,3 +8,4 @@ export { FakeClock } from "./fake-clock.ts";
 export { FakeLog, FakeTree, type FakeEntry } from "./fake-log.ts";
 export { FakeNode, type Tamper } from "./fake-node.ts";
 export { FakeReader } from "./fake-reader.ts";
+export { receiptExample, receiptOf, RECEIPT_NODE_SEED, type ReceiptExample } from "./receipt-example.ts";

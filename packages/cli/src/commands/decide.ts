@@ -2,16 +2,22 @@
 import type { MessageShape } from "@bufbuild/protobuf";
 import { RpcError } from "@trustix/client";
 import { toHex } from "@trustix/crypto";
-import { RPCApi, UndecidedSchema, type DecisionResponse, type DecisionResponseSchema } from "@trustix/proto";
+import { NodeExt, RPCApi, UndecidedSchema, type DecisionResponse, type DecisionResponseSchema } from "@trustix/proto";
 import { undecidedFromWire, voteFromWire, type Undecided, type Vote } from "@trustix/protocol";
 import { hexFlag } from "../byte-flags.ts";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
 import { withNode } from "../connect.ts";
+import { saveReceipt } from "../save-receipt.ts";
 
 export const run: Action = (input) => {
   const request = { Protocol: input.needed("protocol"), Key: hexFlag(input, "key") };
+  const receipt = input.text("receipt");
   return withNode(input, async (node) => {
+    if (receipt !== undefined) {
+      const { Receipt } = await node.call(NodeExt.method.explain, { ...request, WithReceipt: true });
+      await saveReceipt(input, receipt, Receipt);
+    }
     let decided: MessageShape<typeof DecisionResponseSchema>;
     try {
       decided = await node.call(RPCApi.method.decide, request);

@@ -1,11 +1,22 @@
 /** Receipts: what they show, what they only assert, and that nothing in them can be changed. */
 import { toHex, utf8, utf8Text } from "@trustix/crypto";
 import { NIX, ProtocolError, type LogId, type Testimony } from "@trustix/protocol";
-import { FakeLog } from "@trustix/testkit";
+import { nodeCrypto } from "@trustix/node-crypto";
+import { FakeLog, RECEIPT_NODE_SEED as NODE_SEED, receiptExample as example, receiptOf } from "@trustix/testkit";
 import { expect, test } from "vitest";
-import { readReceipt, verifyReceipt, voterIdOf, writeReceipt, type OwnSide, type Receipt } from "../../src/index.ts";
-import { crypto, example, KEY, NODE_KEY, NODE_SEED, receiptOf } from "./receipts.ts";
+import {
+  keysFromBytes,
+  readReceipt,
+  verifyReceipt,
+  voterIdOf,
+  writeReceipt,
+  type OwnSide,
+  type Receipt,
+} from "../../src/index.ts";
 import { checkAgain } from "./second-checker.ts";
+
+const crypto = nodeCrypto();
+const NODE_KEY = crypto.ed25519PublicKey(NODE_SEED);
 
 const refusal = (file: Uint8Array, own: OwnSide): string => {
   try {
@@ -221,5 +232,28 @@ test("hostile files are refused by their first fault", () => {
   for (const [value, wanted] of table) expect(refusal(written(value), own)).toMatch(wanted);
   for (const text of ["", "\n", "{}\n", "{}\n{}\n", "\n\n\n", "x".repeat(100)])
     expect(refusal(utf8(text), own)).toMatch(/^receipt/);
-  expect(KEY.length).toBeGreaterThan(0);
+});
+
+test("a keys file gives one's own side again, and is refused by its first fault", () => {
+  const { file, own, keys } = example();
+  const known = keysFromBytes(crypto, utf8(keys));
+  expect(known).toMatchObject({ nodeKeys: own.nodeKeys, voters: own.voters });
+  const again = { ...own, nodeKeys: known.nodeKeys, voters: known.voters, policy: known.policies[0]! };
+  expect(verifyReceipt(crypto, file, again).policyDiffers).toBe(false);
+  const body = JSON.parse(keys) as { voters: Record<string, unknown>[] } & Record<string, unknown>;
+  const [first, ...rest] = body.voters as [Record<string, unknown>, ...Record<string, unknown>[]];
+  const table: [unknown, RegExp][] = [
+    [{ ...body, format: "trustix-keys/2" }, /keys\.format: "trustix-keys\/2" came/],
+    [{ ...body, nodes: [] }, /keys\.nodes/],
+    [{ ...body, nodes: ["short"] }, /keys\.nodes\[0\]: "short" came, base64 of 32 bytes wanted/],
+    [{ ...body, voters: rest }, /keys\.voters: voter [0-9a-f]{64} of a policy is not among them/],
+    [{ ...body, voters: [{ ...first, keys: rest[0]!["keys"] }, ...rest] }, /its key gives/],
+    [{ ...body, voters: [{ ...first, kind: "friend" }, ...rest] }, /keys\.voters\[0\]\.kind/],
+    [{ ...body, policies: [] }, /keys\.policies/],
+    [{ ...body, secret: "" }, /there is no such field/],
+  ];
+  for (const [value, wanted] of table) {
+    expect(() => keysFromBytes(crypto, utf8(JSON.stringify(value)))).toThrow(wanted);
+  }
+  expect(() => keysFromBytes(crypto, utf8("{"))).toThrow(/not JSON/);
 });

@@ -25,6 +25,7 @@ export async function nodeStatus(parts: ServerParts): Promise<MessageInitShape<t
     Now: BigInt(parts.clock.now()),
     Published: published,
     Followed: parts.follower.logs().map((log) => followedStatus(log, parts.mirror.status(log.info.id))),
+    NodeKey: parts.receipts.publicKey,
     Generation: [parts.generation(), ...published.map(({ Head }) => Head?.TreeSize ?? "-")].join(" "),
   };
 }

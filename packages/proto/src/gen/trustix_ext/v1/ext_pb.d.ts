@@ -122,6 +122,13 @@ export declare type StatusResponse = Message<"trustix_ext.v1.StatusResponse"> & 
    * @generated from field: optional string Generation = 5;
    */
   Generation: string;
+
+  /**
+   * 32 bytes: the key that signs this node's receipts.
+   *
+   * @generated from field: optional bytes NodeKey = 6;
+   */
+  NodeKey: Uint8Array;
 };
 
 /**

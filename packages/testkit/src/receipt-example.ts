@@ -1,11 +1,11 @@
-/** Receipts over real proofs: logs in memory, a cache's signed narinfo, a node's key. */
+/** A receipt over real proofs: logs in memory, a cache's signed narinfo, a node's key. The same bytes each time. */
 import { equalBytes, toHex, utf8 } from "@trustix/crypto";
 import { formatSriHash, printNarInfo, sha256Hash, signFacts, storePathOfBaseName } from "@trustix/nix-formats";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { NIX, encodeNixValue, logIdOf, type LogId, type Testimony } from "@trustix/protocol";
-import { FakeLog } from "@trustix/testkit";
 import {
   decide,
+  keysToText,
   opinionsOf,
   POLICY_DEFAULTS,
   type OwnSide,
@@ -13,13 +13,14 @@ import {
   type Receipt,
   type VoterKeys,
   writeReceipt,
-} from "../../src/index.ts";
+} from "@trustix/decider";
+import { FakeLog } from "./fake-log.ts";
 
-export const crypto = nodeCrypto();
-export const NODE_SEED = crypto.sha256(utf8("a node"));
-export const NODE_KEY = crypto.ed25519PublicKey(NODE_SEED);
-export const PATH = storePathOfBaseName("jhljligxal6sqbs1rh1h7gpzas9xhxy9-rocket-1.0");
-export const KEY = utf8(PATH);
+const crypto = nodeCrypto();
+export const RECEIPT_NODE_SEED = crypto.sha256(utf8("a node"));
+const NODE_KEY = crypto.ed25519PublicKey(RECEIPT_NODE_SEED);
+const PATH = storePathOfBaseName("jhljligxal6sqbs1rh1h7gpzas9xhxy9-rocket-1.0");
+const KEY = utf8(PATH);
 
 const CACHE_SEED = crypto.sha256(utf8("a cache"));
 const CACHE_KEY = crypto.ed25519PublicKey(CACHE_SEED);
@@ -32,15 +33,17 @@ const GOOD = {
 };
 const EVIL = { ...GOOD, narHash: formatSriHash(sha256Hash(crypto.sha256(utf8("implant")))) };
 
-export interface Example {
+export interface ReceiptExample {
   readonly receipt: Receipt;
   readonly file: Uint8Array;
   readonly own: OwnSide;
+  /** The keys file of whoever checks it. */
+  readonly keys: string;
   readonly logs: readonly FakeLog[];
 }
 
 /** mercury and venus agree (in two spellings), saturn differs, mars has nothing, jupiter is down, a cache agrees. */
-export function example(policy: Partial<Policy> = {}): Example {
+export function receiptExample(policy: Partial<Policy> = {}): ReceiptExample {
   const spelt = JSON.stringify({ ...GOOD, extra: 1 });
   const logs = [
     logOf("mercury", Buffer.from(encodeNixValue(GOOD)).toString()),
@@ -84,7 +87,8 @@ export function example(policy: Partial<Policy> = {}): Example {
     voters: new Map(voters.map(([id, keys]) => [id, keys])),
     sandbox: undefined,
   };
-  return { receipt, file: writeReceipt(crypto, NODE_SEED, receipt), own, logs };
+  const keys = keysToText({ nodeKeys: own.nodeKeys, voters: own.voters, policies: [whole] });
+  return { receipt, file: writeReceipt(crypto, RECEIPT_NODE_SEED, receipt), own, keys, logs };
 }
 
 /** With the verdict that the policy makes of it. */
