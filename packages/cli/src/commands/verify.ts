@@ -9,7 +9,7 @@ import { readReceipt, RECEIPT_BOUNDS, verifyReceipt, type KnownKeys, type Verifi
 import { nodeCrypto } from "@trustix/node-crypto";
 import { ProtocolError } from "@trustix/protocol";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
-import type { Action, CommandInput } from "../command.ts";
+import type { Action } from "../command.ts";
 import { knownKeys } from "../known-keys.ts";
 import { keyText } from "../words.ts";
 
