@@ -27,6 +27,9 @@ export interface PostAnswer {
   readonly body: Uint8Array;
 }
 
+/** Informational answers (early hints, say) before the one that counts: they have no end of their own. */
+const MAX_HINTS = 16;
+
 const LOST_CONNECTION = new Set(["UND_ERR_SOCKET", "ECONNRESET", "EPIPE"]);
 
 export async function postTwice(pool: Pool, request: PostRequest): Promise<PostAnswer> {
@@ -63,6 +66,7 @@ function post(pool: Pool, request: PostRequest): Promise<PostAnswer> {
     signal?.addEventListener("abort", onAbort);
 
     let status = 0;
+    let hints = 0;
     let headers: AnswerHeaders = {};
     let collector = new BodyCollector(request.limit);
     pool.dispatch(
@@ -73,6 +77,10 @@ function post(pool: Pool, request: PostRequest): Promise<PostAnswer> {
           if (done) started.abort(canceled());
         },
         onResponseStart(_, statusCode, responseHeaders) {
+          if (statusCode < 200) {
+            if (++hints > MAX_HINTS) stop(onlyHints());
+            return;
+          }
           status = statusCode;
           headers = responseHeaders;
           if (status !== 200) collector = new BodyCollector(MAX_ERROR_BYTES);
@@ -89,6 +97,10 @@ function post(pool: Pool, request: PostRequest): Promise<PostAnswer> {
       },
     );
   });
+}
+
+function onlyHints(): RpcError {
+  return new RpcError("unknown", `it sends early hints (more than ${MAX_HINTS}) and no answer`, { origin: "answer" });
 }
 
 function canceled(): RpcError {

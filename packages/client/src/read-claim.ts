@@ -35,7 +35,7 @@ import type { LogAtRemote } from "./log-client.ts";
 import { readLeaf } from "./read-leaf.ts";
 import { RpcError } from "./rpc-error.ts";
 import type { CallOptions } from "./transport.ts";
-import { troubleOf } from "./trouble.ts";
+import { saidBy, troubleOf } from "./trouble.ts";
 import type { Trouble } from "./trouble.ts";
 
 export type ClaimResult =
@@ -88,11 +88,11 @@ export async function readClaim(
         return detail === undefined ? troubleOf(error) : checkAbsence(at, key, head, detail);
       }
       case "failed_precondition":
-        return { kind: "root_gone", why: error.message, said: true };
+        return { kind: "root_gone", why: saidBy(error), said: true };
       case "unknown":
         return error.message === GO_ABSENT
           ? { kind: "says_absent", why: "it says absent and cannot prove it" }
-          : { kind: "root_gone", why: error.message, said: false };
+          : { kind: "root_gone", why: saidBy(error), said: false };
       default:
         return troubleOf(error);
     }

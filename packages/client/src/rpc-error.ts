@@ -111,9 +111,19 @@ function parseErrorBody(body: Uint8Array): RpcError | undefined {
   if (!isRecord(json)) return undefined;
   const code = RPC_CODES.find((known) => known === json["code"]);
   if (code === undefined) return undefined;
-  const message = typeof json["message"] === "string" ? json["message"].slice(0, MAX_MESSAGE) : "";
+  const message = typeof json["message"] === "string" ? readable(json["message"].slice(0, MAX_MESSAGE)) : "";
   const list = Array.isArray(json["details"]) ? json["details"].slice(0, MAX_DETAILS) : [];
   return new RpcError(code, message, { origin: "server", details: list.flatMap(parseDetail) });
+}
+
+/**
+ * A stranger's text as a person may be shown it: in one line but for a hint, without the characters that terminals obey and
+ * readers do not see.
+ */
+function readable(text: string): string {
+  return text
+    .replace(/[\t\r\n\u2028\u2029]+/g, (run, at: number) => (text.startsWith("\nhint: ", at) ? run : " "))
+    .replace(/[^\P{C}\n]/gu, "\uFFFD");
 }
 
 function parseDetail(item: unknown): RpcErrorDetail[] {

@@ -21,9 +21,14 @@ export function troubleOf(error: unknown): Trouble {
       return { kind: "unreachable", why: error.message };
     case "server":
       return error.code === "unavailable"
-        ? { kind: "unreachable", why: `it answers: ${error.message}` }
-        : { kind: "refused", code: error.code, why: `it answers ${error.code}: ${error.message}` };
+        ? { kind: "unreachable", why: `it answers: ${saidBy(error)}` }
+        : { kind: "refused", code: error.code, why: `it answers ${error.code}: ${saidBy(error)}` };
     case "answer":
       return { kind: "unverifiable", why: error.message };
   }
+}
+
+/** What a server said, without its hint: what is to be done here is not for a stranger to say. */
+export function saidBy({ message }: RpcError): string {
+  return message.split("\nhint: ", 1)[0]!;
 }

@@ -235,6 +235,54 @@ test.each<[string, Script, { code: RpcCode; origin: RpcErrorOrigin; message: Reg
   expect(error.message).toMatch(wanted.message);
 });
 
+test("early hints before an answer are nothing, and do not bound it as an error is bounded", async () => {
+  const value = Buffer.alloc(1 << 20, 7);
+  const message = toBinary(ValueResponseSchema, create(ValueResponseSchema, { Value: value }));
+  await within(
+    (asked, request, response) => {
+      for (let i = 0; i < 3; i++) response.writeEarlyHints({ link: "</x>; rel=preload" });
+      answer(message)(asked, request, response);
+    },
+    async (transport) => {
+      const got = await transport.unary(NodeAPI.method.getValue, { Digest: hash });
+      expect(Buffer.compare(got.Value, value)).toBe(0);
+    },
+  );
+});
+
+test("early hints without end are an answer that cannot be used", async () => {
+  await within(
+    (_asked, _request, { socket }) => {
+      const more = (): void => {
+        while (socket!.writable && socket!.write("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"));
+        socket!.once("drain", more);
+      };
+      more();
+    },
+    async (transport) => {
+      expect(await failure(getHead(transport))).toMatchObject({
+        origin: "answer",
+        message: "it sends early hints (more than 16) and no answer",
+      });
+    },
+  );
+});
+
+test.each([
+  ["as it is", "no such log: µ, 字, \u{1F600}", "no such log: µ, 字, \u{1F600}"],
+  ["a hint of ours stays in its line", "it is down\nhint: start it", "it is down\nhint: start it"],
+  ["other lines become one", "it is down\r\nall is well\n\nok\u2028ok\tok", "it is down all is well ok ok ok"],
+  [
+    "what a terminal obeys",
+    "\u001b]0;mine\u0007\u001b[2Jok\u009b1m\u0000\u007f",
+    "\uFFFD]0;mine\uFFFD\uFFFD[2Jok\uFFFD1m\uFFFD\uFFFD",
+  ],
+  ["what turns text around or is not seen", "\u202Edetsurt\u200B\u{E0041}\uFEFF", "\uFFFDdetsurt\uFFFD\uFFFD\uFFFD"],
+  ["half a character", "a\uD800b", "a\uFFFDb"],
+])("a server's message may be shown to people: %s", (_what, said, shown) => {
+  expect(errorOfAnswer(500, utf8(JSON.stringify({ code: "internal", message: said }))).message).toBe(shown);
+});
+
 test("details of an error are found by type and checked like any message", async () => {
   const proof = { BitMask: new Uint8Array(0), NumSideNodes: 0n, SideNodes: [] };
   const message = create(MapValueResponseSchema, { Value: new Uint8Array(0), Proof: proof });
