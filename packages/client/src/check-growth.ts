@@ -40,14 +40,14 @@ export async function checkGrowth(
   to: LogHead,
   options?: CallOptions,
 ): Promise<GrowthResult> {
-  const empty = checkEmpty(at.crypto, to);
-  if (empty !== undefined) return empty;
   if (from !== undefined) {
     if (from.treeSize > to.treeSize) throw new RangeError(`growth goes from ${from.treeSize} to ${to.treeSize}`);
     const evidence = headsContradict(from, to);
     if (evidence !== undefined) return contradiction(at, evidence);
-    if (from.treeSize === to.treeSize) return CONSISTENT;
   }
+  const empty = checkEmpty(at.crypto, to);
+  if (empty !== undefined) return empty;
+  if (from?.treeSize === to.treeSize) return CONSISTENT;
   const results = await Promise.all([
     checkLastMapHead(at, to, options),
     ...(from === undefined

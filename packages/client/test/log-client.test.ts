@@ -146,6 +146,10 @@ test("two heads of one size, and a head that lost map heads, convict by themselv
   const before = once.publish(...CLAIMS.slice(0, 3));
   const asMany = more.publish(...CLAIMS.slice(0, 4));
   expect(judged(await client(node, more).checkGrowth(before, asMany), log)).toBe("map_heads_missing");
+  // Heads that say nothing by themselves still contradict what was signed before.
+  const none = log.sign({ treeSize: held.treeSize + 1, mhTreeSize: 0 });
+  expect(judged(await client(node, log).checkGrowth(held, none), log)).toBe("map_heads_missing");
+  expect((await client(node, log).checkGrowth(undefined, none)).kind).toBe("unverifiable");
   expect(node.calls).toEqual([]);
 });
 
