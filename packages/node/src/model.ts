@@ -136,6 +136,13 @@ export interface Conviction {
   readonly time: number;
 }
 
+/** How a log of which no head is held votes. */
+export interface NoHead {
+  /** `unverifiable`: heads came, and none that checks and fits. */
+  readonly outcome: "unreachable" | "unverifiable";
+  readonly why: string;
+}
+
 export interface Follower {
   logs(): readonly FollowedLog[];
   /** Polls now; resolves when every remote answered or failed. */
@@ -151,6 +158,8 @@ export interface Follower {
   headSeenAt(logId: LogId): number | undefined;
   /** Why nothing is taken from this log any more; `undefined` while it is trusted to keep one history. */
   against(logId: LogId): Conviction | undefined;
+  /** Throws `not_found`. */
+  whyNoHead(logId: LogId): NoHead;
   /** Where the log may be read, best place first; empty while none is worth asking. Throws `not_found`. */
   sources(logId: LogId): readonly LogAtRemote[];
   /** Calls after each change of a held head, and after a conviction. Returns what ends it. */
@@ -190,6 +199,8 @@ export interface MirrorStatus {
   readonly rate: number;
   /** What keeps it from going on; `undefined` when all is well. */
   readonly why: string | undefined;
+  /** Whether that is what came and does not check, rather than that nothing came. */
+  readonly isWrong: boolean;
   /** The log's signed head does not fit its own entries. */
   readonly isLie: boolean;
 }

@@ -13,7 +13,7 @@ export interface DecideOptions {
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly policies: readonly Policy[];
-  readonly follower: Pick<Follower, "vote" | "value" | "against" | "headSeenAt"> & { revision(): number };
+  readonly follower: Pick<Follower, "vote" | "value" | "against" | "whyNoHead" | "headSeenAt"> & { revision(): number };
   /** Followed logs that are copied here. */
   readonly mirror: Mirror;
   readonly builders: Pick<Builders, "excluded" | "revision">;

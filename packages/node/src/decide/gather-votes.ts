@@ -17,7 +17,7 @@ export interface Voters {
   readonly own: ReadonlyMap<LogId, LogReader>;
   /** Logs that are copied here do as well. */
   readonly mirror: Mirror;
-  readonly follower: Pick<Follower, "vote" | "against">;
+  readonly follower: Pick<Follower, "vote" | "against" | "whyNoHead">;
   /** Told each vote when it comes. */
   readonly onVote?: (vote: Vote) => void;
 }

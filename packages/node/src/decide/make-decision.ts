@@ -18,7 +18,7 @@ import type { ValueSource } from "./value-source.ts";
 export interface DecisionParts {
   readonly crypto: Crypto;
   readonly clock: Clock;
-  readonly follower: Pick<Follower, "vote" | "against" | "headSeenAt">;
+  readonly follower: Pick<Follower, "vote" | "against" | "whyNoHead" | "headSeenAt">;
   readonly mirror: Mirror;
   readonly builders: Pick<Builders, "excluded">;
   /** Published logs of this node, by id. */

@@ -11,7 +11,7 @@ import type { Follower, Mirror } from "../model.ts";
  */
 export async function mirrorVotes(
   mirror: Mirror,
-  follower: Pick<Follower, "against">,
+  follower: Pick<Follower, "against" | "whyNoHead">,
   ids: readonly LogId[],
   path: Uint8Array,
   catchUp: (ids: readonly LogId[]) => Promise<void>,
@@ -28,7 +28,7 @@ export async function mirrorVotes(
       if (against !== undefined) return vote(logId, "excluded", against.why);
       const claim = claims[i];
       if (claim !== undefined) return { logId, outcome: "claims", digest: claim.digest, reason: "" };
-      return withoutClaim(mirror, logId);
+      return withoutClaim(mirror, follower, logId);
     });
   } catch (error) {
     const reason = `this node cannot read its copy: ${error instanceof Error ? error.message : String(error)}`;
@@ -36,7 +36,7 @@ export async function mirrorVotes(
   }
 }
 
-function withoutClaim(mirror: Mirror, logId: LogId): Vote {
+function withoutClaim(mirror: Mirror, follower: Pick<Follower, "whyNoHead">, logId: LogId): Vote {
   const status = mirror.status(logId)!;
   if (status.served !== undefined) {
     const { treeSize } = status.served;
@@ -47,11 +47,14 @@ function withoutClaim(mirror: Mirror, logId: LogId): Vote {
       isBehind ? `as of its first ${treeSize} entries, ${status.target} are to be copied` : "",
     );
   }
-  if (status.isLie) return vote(logId, "unverifiable", status.why ?? "");
-  const { entries, target } = status;
-  if (target === undefined) return vote(logId, "unreachable", status.why ?? "no head of it is held yet");
+  const { entries, target, why, isWrong, isLie } = status;
+  if (isLie) return vote(logId, "unverifiable", why ?? "");
+  if (target === undefined) {
+    const noHead = follower.whyNoHead(logId);
+    return vote(logId, noHead.outcome, noHead.why);
+  }
   const far = `${entries} of ${target} entries are copied, none counts before all are here`;
-  return vote(logId, "unreachable", status.why === undefined ? far : `${far}: ${status.why}`);
+  return vote(logId, isWrong ? "unverifiable" : "unreachable", why === undefined ? far : `${far}: ${why}`);
 }
 
 function vote(logId: LogId, outcome: VoteOutcome, reason: string): Vote {

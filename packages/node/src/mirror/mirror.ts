@@ -222,6 +222,8 @@ class Copy {
   /** The head that does not fit its entries, and why. */
   lie: { readonly treeSize: number; readonly why: string } | undefined;
   #why: string | undefined;
+  /** Whether that is because of what came. */
+  #isWrong = false;
   readonly #resting: (() => void)[] = [];
   /** When the held head went beyond the served one. */
   #behindSince: number | undefined;
@@ -253,6 +255,7 @@ class Copy {
       behindSince: isBehind ? this.#behindSince : undefined,
       rate: this.running ? this.#rate : 0,
       why: this.lie?.why ?? this.#why,
+      isWrong: this.lie !== undefined || (this.#why !== undefined && this.#isWrong),
       isLie: this.lie !== undefined,
     };
   }
@@ -275,6 +278,7 @@ class Copy {
   }
 
   failed(error: unknown): void {
+    this.#isWrong = false;
     this.#why = error instanceof Error ? error.message : String(error);
   }
 
@@ -317,6 +321,7 @@ class Copy {
       case "stuck":
         if (result.why !== this.#why) this.#options.onEvent?.({ kind: "stuck", logId, why: result.why });
         this.#why = result.why;
+        this.#isWrong = result.cause !== "unreachable";
         return;
       case "lie": {
         const why = result.error.message;

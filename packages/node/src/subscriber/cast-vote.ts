@@ -8,7 +8,7 @@
  */
 import type { ClaimResult, Evidence, LogClient } from "@trustix/client";
 import type { LogHead, Testimony, VoteOutcome } from "@trustix/protocol";
-import type { Clock } from "../model.ts";
+import type { Clock, NoHead } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
 import type { FollowedHead } from "./followed-head.ts";
 import type { Remote } from "./remote.ts";
@@ -23,8 +23,8 @@ export interface Ballot {
   readonly refresh: (signal: AbortSignal) => Promise<void>;
   /** Keeps proof against the log; nothing it says counts from then on. Never rejects. */
   readonly convict: (evidence: Evidence, remote: Remote) => Promise<void>;
-  /** Why no head could be had so far. */
-  readonly whyNoHead: () => string;
+  /** Why no head is held. */
+  readonly whyNoHead: () => NoHead;
   readonly clock: Clock;
   readonly timeoutMs: number;
 }
@@ -42,9 +42,8 @@ export async function castVote(ballot: Ballot, signal: AbortSignal): Promise<Tes
   const { held } = log;
   if (isExcluded(ballot)) return excluded(ballot);
   if (held === undefined) {
-    const { unsettled } = log;
-    if (unsettled !== undefined) return vote(ballot, "unverifiable", unsettled);
-    return vote(ballot, "unreachable", ballot.whyNoHead());
+    const { outcome, why } = ballot.whyNoHead();
+    return vote(ballot, outcome, why);
   }
   const first = await ask(ballot, held, signal);
   if (!first.all.some(({ kind }) => kind === "root_gone") || settled(first.all.at(-1))) return judge(ballot, first);

@@ -8,7 +8,7 @@ import type { Evidence, HeadResult, LogAtRemote, LogClient } from "@trustix/clie
 import { checkEvidence, describeEvidence, logClient } from "@trustix/client";
 import { ProtocolError, type Hash, type LogId, type Testimony } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { Clock, Conviction, FollowedLog } from "../model.ts";
+import type { Clock, Conviction, FollowedLog, NoHead } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
 import { castVote } from "./cast-vote.ts";
 import type { ProofOptions, ShownHead } from "./connect-heads.ts";
@@ -105,7 +105,7 @@ class RemoteFollower implements CacheableFollower {
         clientOf: (remote) => log.clients.get(remote)!,
         refresh: (stop) => this.#refresh(log, stop),
         convict: (evidence, remote) => this.#convictFromVote(log, evidence, remote),
-        whyNoHead: () => log.places.whyNoHead(),
+        whyNoHead: () => this.whyNoHead(logId),
         clock: this.#options.clock,
         timeoutMs: this.#voteTimeoutMs,
       },
@@ -140,6 +140,11 @@ class RemoteFollower implements CacheableFollower {
 
   against(logId: LogId): Conviction | undefined {
     return this.#followed.get(logId)?.head.against;
+  }
+
+  whyNoHead(logId: LogId): NoHead {
+    const { head, places } = this.#find(logId);
+    return head.unsettled === undefined ? places.whyNoHead() : { outcome: "unverifiable", why: head.unsettled };
   }
 
   sources(logId: LogId): readonly LogAtRemote[] {
@@ -264,7 +269,7 @@ class RemoteFollower implements CacheableFollower {
       case "unreachable":
         return this.#note(remote, log, "unreachable", got.why);
       case "unverifiable":
-        return this.#note(remote, log, "refused", got.why);
+        return this.#note(remote, log, "refused", got.why, true);
       case "refused":
         // A remote that lacks a log is nothing to tell anybody of: each is asked for all.
         log.places.note(remote, "refused", got.why);
@@ -298,8 +303,14 @@ class RemoteFollower implements CacheableFollower {
   }
 
   /** Notes how a remote did for a log and tells of changes; true unless it cannot be reached. */
-  #note(remote: Remote, log: Followed, state: "reachable" | "unreachable" | "refused", why: string): boolean {
-    if (log.places.note(remote, state, why) && state !== "reachable") {
+  #note(
+    remote: Remote,
+    log: Followed,
+    state: "reachable" | "unreachable" | "refused",
+    why: string,
+    isWrong = false,
+  ): boolean {
+    if (log.places.note(remote, state, why, isWrong) && state !== "reachable") {
       this.#options.onEvent?.({ kind: state, logId: log.head.info.id, remote: remote.url, why });
     }
     return state !== "unreachable";

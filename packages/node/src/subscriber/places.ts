@@ -1,11 +1,13 @@
 /** Where one log can be asked: the state of each remote for it, since when, and which to ask first. */
-import type { Clock, Reachability } from "../model.ts";
+import type { Clock, NoHead, Reachability } from "../model.ts";
 import type { Remote } from "./remote.ts";
 
 export class Places {
   readonly #remotes: readonly Remote[];
   readonly #clock: Clock;
   readonly #states = new Map<Remote, Reachability>();
+  /** Remotes whose last answer was a head that does not check. */
+  readonly #wrong = new Set<Remote>();
   /** Where the held head, or the last equal one, came from. */
   source: Remote | undefined;
 
@@ -18,8 +20,13 @@ export class Places {
     return this.#states.get(remote) ?? { state: "unknown" };
   }
 
-  /** Notes how it went; `since` stays while the state does. True if there is anything new. */
-  note(remote: Remote, state: "reachable" | "unreachable" | "refused", why: string): boolean {
+  /**
+   * Notes how it went; `since` stays while the state does. `isWrong`: what it showed does not check. True if there is
+   * anything new.
+   */
+  note(remote: Remote, state: "reachable" | "unreachable" | "refused", why: string, isWrong = false): boolean {
+    if (isWrong) this.#wrong.add(remote);
+    else this.#wrong.delete(remote);
     const before = this.stateOf(remote);
     if (before.state === state && (!("why" in before) || before.why === why)) return false;
     const since = before.state === state ? before.since : this.#clock.now();
@@ -44,13 +51,18 @@ export class Places {
     return having.length > 0 ? having : all;
   }
 
-  /** Each remote's reason, for a log of which no head was ever had. */
-  whyNoHead(): string {
-    if (this.#remotes.length === 0) return "no remotes are configured";
-    const reasons = this.#remotes.flatMap((remote) => {
+  /** For a log of which no head was ever had: the reasons of the remotes whose heads do not check, or of all. */
+  whyNoHead(): NoHead {
+    if (this.#remotes.length === 0) return { outcome: "unreachable", why: "no remotes are configured" };
+    if (this.#wrong.size > 0) return { outcome: "unverifiable", why: this.#reasonsOf([...this.#wrong]) };
+    return { outcome: "unreachable", why: this.#reasonsOf(this.#remotes) || "no head of it was seen yet" };
+  }
+
+  #reasonsOf(remotes: readonly Remote[]): string {
+    const reasons = remotes.flatMap((remote) => {
       const state = this.stateOf(remote);
       return "why" in state ? [`${remote.url}: ${state.why}`] : [];
     });
-    return reasons.length === 0 ? "no head of it was seen yet" : reasons.join("; ");
+    return reasons.join("; ");
   }
 }

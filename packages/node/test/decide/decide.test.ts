@@ -140,7 +140,14 @@ test("this node's own log votes without the network, and one that cannot be read
   const own = new FakeLog(crypto, "own");
   own.publish(["tool", "good"]);
   const reader = new OwnReader(own);
-  const follower = { vote: unused, value: unused, against: unused, headSeenAt: unused, revision: () => 0 };
+  const follower = {
+    vote: unused,
+    value: unused,
+    against: unused,
+    whyNoHead: unused,
+    headSeenAt: unused,
+    revision: () => 0,
+  };
   const decide = createDecide({
     crypto,
     clock: new FakeClock(),
@@ -203,6 +210,7 @@ test("whoever fetches it, a value with another digest is not returned", async ()
       vote: async () => ({ vote, proof: undefined }),
       value: async () => utf8("rotten"),
       against: unused,
+      whyNoHead: unused,
       headSeenAt: unused,
       revision: () => 0,
     },
@@ -263,7 +271,14 @@ test("an unknown protocol and one without rules are errors that say what to do",
     crypto,
     clock: new FakeClock(),
     policies: [],
-    follower: { vote: unused, value: unused, against: unused, headSeenAt: unused, revision: () => 0 },
+    follower: {
+      vote: unused,
+      value: unused,
+      against: unused,
+      whyNoHead: unused,
+      headSeenAt: unused,
+      revision: () => 0,
+    },
     mirror: NO_MIRROR,
     builders: NO_STANDING,
     own: [],

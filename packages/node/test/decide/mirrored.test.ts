@@ -19,14 +19,15 @@ interface Party extends Mirrored {
   decide(key: string): Promise<DecideReport>;
 }
 
-/** Four builders; saturn claims something else for `tool`. Three must agree. */
-async function party(setup: MirrorSetup = {}): Promise<Party> {
+/** Four builders; saturn claims something else for `tool`. Three must agree. `tamper`: how saturn's node answers. */
+async function party(setup: MirrorSetup = {}, tamper?: FakeNode["tamper"]): Promise<Party> {
   const logs = NAMES.map((name) => {
     const log = new FakeLog(crypto, name);
     log.publish(["tool", name === "saturn" ? "backdoor" : "good"], ["random", `of ${name}`]);
     return log;
   });
   const nodes = logs.map((log, i) => new FakeNode(`memory:${NAMES[i]}`, log));
+  if (tamper !== undefined) nodes[2]!.tamper = tamper;
   const net = await mirrored(logs, nodes, setup);
   const decide = createDecide({
     crypto,
@@ -101,6 +102,24 @@ test("a copy that is not complete claims nothing, says how far it is, and nobody
   expect((await decide("tool")).decision).toBeDefined();
   expect(nodes.flatMap(({ calls }) => calls)).not.toContain("GetMapValue");
 });
+
+test.each<[string, RegExp]>([
+  ["GetHead", /^memory:saturn: its head of size 2 is not signed by the log's key$/],
+  ["GetLogEntries", /^0 of 2 entries are copied, none counts before all are here: memory:saturn: LogLeaf: LeafDigest/],
+])(
+  "a log of which nothing comes but what does not check is unverifiable, not unreachable (%s)",
+  async (method, reason) => {
+    const garbled: FakeNode["tamper"] = (name, answer) => {
+      const bytes = answer();
+      return name === method ? bytes.with(25, bytes[25]! ^ 1) : bytes;
+    };
+    const { decide, logs, serves, status } = await party({}, garbled);
+    for (const log of logs.filter((_, i) => i !== 2)) await serves(log);
+    await until(() => status(logs[2]!).why !== undefined || method === "GetHead");
+    const { votes } = await decide("tool");
+    expect(votes[2]).toMatchObject({ outcome: "unverifiable", reason: expect.stringMatching(reason) as string });
+  },
+);
 
 test("a claim that is being copied is waited for", async () => {
   const { decide, logs, follower, serves } = await party();

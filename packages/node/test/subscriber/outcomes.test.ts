@@ -142,6 +142,12 @@ const CASES: readonly Case[] = [
     log: () => lying(utf8(`{"Index":1,"Digest":"${Buffer.from(truth).toString("base64")}"}`)),
   },
   {
+    what: "a head that the log's key did not sign",
+    outcome: "unverifiable",
+    reason: /^memory:m: its head of size 6 is not signed by the log's key$/,
+    start: garblingFrom("GetHead"),
+  },
+  {
     what: "no head that checks",
     outcome: "unverifiable",
     reason: /does not hold|not match/,
