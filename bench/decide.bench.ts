@@ -22,7 +22,7 @@ import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
 import { openFollower } from "../packages/node/src/subscriber/index.ts";
 import { median, report } from "./figure.ts";
-import { NO_DECISIONS, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../packages/node/test/idle-parts.ts";
+import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../packages/node/test/idle-parts.ts";
 
 const NAMES = ["mercury", "venus", "saturn", "mars", "jupiter"];
 const KEYS = 1_000;
@@ -73,6 +73,7 @@ async function serve(): Promise<void> {
       published: new Map([[info.id, { name, reader, publisher }]]),
       values: openValues(store, crypto),
       follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
+      evidence: NO_EVIDENCE,
       mirror: NO_MIRROR,
       builders: NO_STANDING,
       policies: [],
@@ -96,6 +97,7 @@ async function measure(urls: readonly string[], count: number, callers: number):
   const follower = await openFollower({
     crypto,
     store: openMemoryStore(),
+    evidence: NO_EVIDENCE,
     clock,
     random: () => 0.5,
     logs: logs.map(({ info }, i) => ({ info, name: NAMES[i]! })),

@@ -24,7 +24,7 @@ import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
 import { openFollower } from "../packages/node/src/subscriber/index.ts";
 import { report } from "./figure.ts";
-import { NO_DECISIONS, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../packages/node/test/idle-parts.ts";
+import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../packages/node/test/idle-parts.ts";
 
 const ENTRIES = Number(process.env["ENTRIES"] ?? 1_000_000);
 
@@ -71,6 +71,7 @@ async function serve(): Promise<void> {
       published: new Map([[info.id, { name: "bench", reader, publisher }]]),
       values: openValues(store, crypto),
       follower: { logs: () => [], value: unused },
+      evidence: NO_EVIDENCE,
       mirror: NO_MIRROR,
       builders: NO_STANDING,
       policies: [],
@@ -107,6 +108,7 @@ async function measure(): Promise<void> {
   const follower = await openFollower({
     crypto,
     store,
+    evidence: NO_EVIDENCE,
     clock,
     random: Math.random,
     logs: [{ info, name: "bench" }],

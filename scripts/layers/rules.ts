@@ -33,10 +33,11 @@ const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<
         edges: {
           publisher: ["logs"],
           access: ["logs"],
+          evidence: ["logs"],
           claims: ["logs"],
           mirror: ["logs", "claims"],
           standing: ["logs", "claims"],
-          fsck: ["logs", "publisher"],
+          fsck: ["logs", "publisher", "evidence"],
         },
       },
     ],

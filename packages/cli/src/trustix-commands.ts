@@ -212,6 +212,73 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     load: () => import("./commands/keys.ts"),
   },
   {
+    name: "evidence",
+    summary: "show, check and hand on proof that a log or a cache lied",
+    commands: [
+      {
+        name: "list",
+        summary: "list the proofs that the node keeps",
+        details: "By accused key: id, when it was kept, whom it accuses, what they signed. They are kept for good.",
+        flags: [JSON_FLAG],
+        examples: ["trustix evidence list"],
+        load: () => import("./commands/evidence-list.ts"),
+      },
+      {
+        name: "show",
+        summary: "show one proof part by part, and check it",
+        details: "Exit 3 when it convicts nobody.",
+        args: [["<id-or-file>", "an id or its first 8 digits; else a file (./FILE for one that is named like an id)"]],
+        flags: [JSON_FLAG],
+        examples: ["trustix evidence show 3f9a0c2e", "trustix evidence show saturn.evidence.json"],
+        load: () => import("./commands/evidence-show.ts"),
+      },
+      {
+        name: "export",
+        summary: "write the file of one proof, to hand it on",
+        details:
+          "A new file that everybody may read, or stdout. It holds what the accused signed and nothing of this node; its\n" +
+          "SHA-256 is its id. Whoever gets it needs the accused key and `trustix evidence verify`.",
+        args: [
+          ["<id>", "an id or its first 8 digits"],
+          ["[file]", "new file (default: stdout)"],
+        ],
+        examples: ["trustix evidence export 3f9a0c2e saturn.evidence.json"],
+        load: () => import("./commands/evidence-export.ts"),
+      },
+      {
+        name: "verify",
+        summary: "check whether a file convicts a key",
+        details:
+          "Offline: needs the file, the key, and neither node nor configuration. The key comes from you, never from the\n" +
+          "file. Exit 3 when it does not convict.",
+        args: [["<file>", "evidence, as `export` writes it"]],
+        flags: [
+          {
+            words: "--public-key <key>",
+            description: "the accused: a log's key in base64, or a cache's as name:base64 (the name does not matter)",
+            required: true,
+          },
+          JSON_FLAG,
+        ],
+        examples: [
+          "trustix evidence verify saturn.evidence.json --public-key hq/ktSEjujX4N/K6iRLqNAvSzjEshiYiSxueRFhJnT0=",
+        ],
+        load: () => import("./commands/evidence-verify.ts"),
+      },
+      {
+        name: "import",
+        summary: "give the node proof that somebody else found",
+        details:
+          "The node believes nothing that a file does not prove, and keeps proofs against the keys of its configuration\n" +
+          "only. A log that is convicted has no say from then on. Exit 3 when a file convicts nobody; then none is sent.",
+        args: [["<file...>", "evidence, as `export` writes it"]],
+        flags: [JSON_FLAG],
+        examples: ["trustix evidence import saturn.evidence.json"],
+        load: () => import("./commands/evidence-import.ts"),
+      },
+    ],
+  },
+  {
     name: "status",
     summary: "show what is wrong, then logs, sizes, age of heads, reachability, what waits",
     details:

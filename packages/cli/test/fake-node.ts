@@ -5,9 +5,11 @@
 import { createServer, type Server } from "node:http";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { describeEvidence, writeEvidence } from "@trustix/client";
 import { toBase64, toHex, utf8 } from "@trustix/crypto";
 import { nodeCrypto } from "@trustix/node-crypto";
 import {
+  ImportEvidenceResponse_Outcomes,
   LogAPI,
   ListedToken_Origin,
   ListedToken_Role,
@@ -37,6 +39,7 @@ import {
   type LogId,
   type Vote,
 } from "@trustix/protocol";
+import { evidenceExamples } from "@trustix/testkit";
 
 import { receiptExample } from "@trustix/testkit";
 
@@ -259,6 +262,46 @@ on(NodeExt.method.revokeToken, ({ Name }, token, procedure) => {
   mayWrite(token, procedure);
   if (!tokens.delete(Name)) throw new Refusal("not_found", `token ${JSON.stringify(Name)} is not known to this node`);
   return {};
+});
+
+/** Two pages of one proof each, and one that the node only says it keeps. */
+export const PROOFS = evidenceExamples(crypto, "saturn")
+  .filter(({ evidence }) => evidence.kind === "same_size" || evidence.kind === "cache_key_signed_two")
+  .map(({ evidence }) => ({ evidence, file: writeEvidence(evidence), id: crypto.sha256(writeEvidence(evidence)) }));
+const imported = new Set<string>();
+on(NodeExt.method.evidence, ({ After }) => {
+  const at = After.length === 0 ? 0 : 1;
+  const { evidence, file, id } = PROOFS[at]!;
+  const item = {
+    ID: id,
+    Kind: evidence.kind,
+    PublicKey: evidence.publicKey,
+    Names: at === 0 ? ["saturn"] : [],
+    Summary: describeEvidence(evidence),
+    Time: NOW,
+    Imported: at === 1,
+    Size: BigInt(file.length),
+  };
+  return { Items: [item], ...(at === 0 && { Next: Uint8Array.of(1) }) };
+});
+on(NodeExt.method.getEvidence, ({ ID }) => {
+  const id = toHex(ID);
+  if (id === "00".repeat(32)) {
+    const { evidence } = PROOFS[0]!;
+    return { File: writeEvidence({ ...evidence, publicKey: keys.publicKey }) };
+  }
+  const found = PROOFS.find((proof) => toHex(proof.id) === id);
+  if (found === undefined) throw new Refusal("not_found", `no evidence with id ${id} is kept here`);
+  return { File: found.file };
+});
+on(NodeExt.method.importEvidence, ({ File }) => {
+  const ID = crypto.sha256(File);
+  if (File.includes(0x5c)) throw new Refusal("not_found", "nobody is configured here with the accused key");
+  const Outcome = imported.has(toHex(ID))
+    ? ImportEvidenceResponse_Outcomes.KNOWN
+    : ImportEvidenceResponse_Outcomes.KEPT;
+  imported.add(toHex(ID));
+  return { ID, Outcome };
 });
 
 function mayWrite(header: string | undefined, procedure: string): void {

@@ -5,11 +5,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { toHex } from "@trustix/crypto";
+import { toBase64, toHex } from "@trustix/crypto";
 import { formatSecretCacheKey } from "@trustix/nix-formats";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { formatPrivateToken, keyPairOfSeed } from "@trustix/protocol";
-import { CLAIM, DIGEST, FAKE_LOG, FAKE_TOKEN, RECEIPT, startFakeNode } from "./fake-node.ts";
+import { CLAIM, DIGEST, FAKE_LOG, FAKE_TOKEN, PROOFS, RECEIPT, startFakeNode } from "./fake-node.ts";
 import { fitTo, parseTranscript, runCommand } from "./transcript.ts";
 
 const folder = join(import.meta.dirname, "transcripts");
@@ -43,6 +43,10 @@ for (const file of await readdir(folder)) {
     const names: Record<string, string> = {
       ID: FAKE_LOG.id,
       DIGEST: toHex(DIGEST),
+      HEADS: toHex(PROOFS[0]!.id),
+      NARINFOS: toHex(PROOFS[1]!.id),
+      ACCUSED: toBase64(PROOFS[0]!.evidence.publicKey),
+      NOBODY: toBase64(FAKE_LOG.keys.publicKey),
       KEY: toHex(CLAIM.key),
       VALUE: toHex(CLAIM.value),
       HOME: cwd,

@@ -45,7 +45,7 @@ export {
   type LoggedEntry,
 } from "./evidence/evidence.ts";
 export { checkEvidence } from "./evidence/check-evidence.ts";
-export { describeEvidence } from "./evidence/describe-evidence.ts";
+export { describeEvidence, evidenceSubject } from "./evidence/describe-evidence.ts";
 export { MAX_EVIDENCE_BYTES, readEvidence, writeEvidence } from "./evidence/evidence-file.ts";
 export { headsContradict, sameHead } from "./evidence/head-contradictions.ts";
 export { MAX_EVIDENCE_NARINFO_BYTES } from "./evidence/cache-contradictions.ts";

@@ -4,7 +4,7 @@
  * when opening fails half-way.
  */
 import { join } from "node:path";
-import { type Crypto, toHex } from "@trustix/crypto";
+import { type Crypto, equalBytes, toHex } from "@trustix/crypto";
 import { createSandbox, type Proof, writeReceipt } from "@trustix/decider";
 import type { LogId, LogInfo, LogLeaf, PrivateToken } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
@@ -14,6 +14,7 @@ import { openMadeCalls } from "./access/made-calls.ts";
 import { listenerOf, type Config } from "./config/index.ts";
 import type { ScannedVoter } from "./claims/scan-claims.ts";
 import { createDecide, receiptOf } from "./decide/index.ts";
+import { openEvidence } from "./evidence/index.ts";
 import { NodeError } from "./errors.ts";
 import type { LogKeys } from "./logs/keys.ts";
 import { openLogReader } from "./logs/log-reader.ts";
@@ -31,7 +32,7 @@ import { openPublisher } from "./publisher/publisher.ts";
 import { inheritedListeners, startServer, type ListenerOptions, type PublishedLog } from "./server/index.ts";
 import { openBuilders } from "./standing/builders.ts";
 import { openFollower } from "./subscriber/index.ts";
-import { tellOfCopy, tellOfHead, tellOfStanding } from "./tell-of-events.ts";
+import { tellOfCopy, tellOfEvidence, tellOfHead, tellOfStanding } from "./tell-of-events.ts";
 import { readOrMakeToken, readToken } from "./write-token.ts";
 
 export interface DaemonOptions {
@@ -119,9 +120,13 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const keys = await registerLogs(store, infos);
   const published = await openLogs(options, store, keys, ownHeads, closers);
   const values = openValues(store, crypto);
+  const evidence = openEvidence({ store, crypto, clock, isConfigured: (publicKey) => isConfigured(config, publicKey) });
+  closers.push(() => evidence.settled());
+  evidence.onKept((kept) => tellOfEvidence(log, kept, namesOf(config, kept.evidence.publicKey)));
   const follower = await openFollower({
     crypto,
     store,
+    evidence,
     clock,
     random: options.random,
     logs: config.subscribers,
@@ -178,7 +183,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const { version } = options;
   const who = { tokens, signedCalls };
   const opinions = { follower, mirror, builders, policies: config.deciders, decide, receipts, generation };
-  const parts = { crypto, clock, limits, version, published, values, ...opinions, ...who };
+  const parts = { crypto, clock, limits, version, published, values, evidence, ...opinions, ...who };
   const server = await startServer(parts, listeners, log);
   closers.push(() => server.close());
   mirror.start();
@@ -286,6 +291,18 @@ function scannedVoters(
 
 async function entryOf(reader: Pick<LogReader, "entries"> | undefined, index: number): Promise<LogLeaf | undefined> {
   return (await reader?.entries(index, index))?.[0];
+}
+
+/** What the configuration calls the logs that this key signs. */
+function namesOf({ subscribers, publishers }: Config, publicKey: Uint8Array): string[] {
+  return [...subscribers, ...publishers].flatMap(({ info, name }) =>
+    equalBytes(info.publicKey, publicKey) ? name : [],
+  );
+}
+
+/** Whether somebody is believed here with this key: whom to accuse concerns this node. */
+function isConfigured(config: Config, publicKey: Uint8Array): boolean {
+  return namesOf(config, publicKey).length > 0;
 }
 
 /** What the followed logs' keys signed against themselves. */

@@ -4,6 +4,7 @@
  *
  *   logs/        stored layout, readers of published logs, values        implements LogReader, Values
  *   publisher/   queue, flush, write rule, head marker                   implements Publisher
+ *   evidence/    proofs of misbehaviour, kept and taken in               implements EvidenceStore
  *   subscriber/  follows remotes' heads                                  implements Follower
  *   mirror/      copies followed logs in full                            implements Mirror
  *   claims/      what each voter is known to claim                       used by mirror/ and decide/
@@ -143,6 +144,55 @@ export interface NoHead {
   readonly why: string;
 }
 
+export type EvidenceOrigin = "found" | "imported";
+
+/** Proof that a key signed what cannot be true; it was checked. */
+export interface KeptEvidence {
+  /** SHA-256 of the file, hex. */
+  readonly id: string;
+  readonly evidence: Evidence;
+  /** Milliseconds since 1970 when it was kept. */
+  readonly time: number;
+  readonly origin: EvidenceOrigin;
+  /** Of the file. */
+  readonly bytes: number;
+}
+
+export interface Kept {
+  /** Of the proof that is kept: another one, if that is about the same. */
+  readonly id: string;
+  /** `known`: it, or another about the same, was kept before. `enough`: it is not, for there are so many of its kind. */
+  readonly outcome: "kept" | "known" | "enough";
+}
+
+export interface EvidencePage {
+  /** By accused key, then by kind. */
+  readonly items: readonly KeptEvidence[];
+  /** Where the next page begins; `undefined` when this is the last. */
+  readonly next: Uint8Array | undefined;
+}
+
+/** Proofs of misbehaviour, kept for good. */
+export interface EvidenceStore {
+  /** Resolves once it would survive power loss. Throws `unverifiable` for what does not convict, `too_large`, `storage`. */
+  keep(evidence: Evidence, origin: EvidenceOrigin): Promise<Kept>;
+  /**
+   * Keeps a file that somebody else brought, if it convicts a key that is configured here. Throws `invalid_argument` for
+   * what is no such file, `unverifiable`, `not_found`.
+   */
+  import(file: Uint8Array): Promise<Kept>;
+  /** All against one key, checked again. Throws `corrupt`. */
+  against(publicKey: Uint8Array): Promise<readonly KeptEvidence[]>;
+  /** After a page's `next`, or the first. */
+  list(after?: Uint8Array): Promise<EvidencePage>;
+  /** The file with this id, as it can be handed on. */
+  file(id: string): Promise<Uint8Array | undefined>;
+  /** Calls for each proof that is kept anew. Returns what ends it. */
+  onKept(call: (kept: KeptEvidence) => void): () => void;
+  /** Resolves when nothing is being written: the store may be closed. */
+  settled(): Promise<void>;
+}
+
 export interface Follower {
   logs(): readonly FollowedLog[];
   /** Polls now; resolves when every remote answered or failed. */
@@ -165,8 +215,8 @@ export interface Follower {
   /** Calls after each change of a held head, and after a conviction. Returns what ends it. */
   onChange(call: (logId: LogId) => void): () => void;
   /**
-   * Keeps proof against a log that a reader of the whole log found; resolves once it is stored. Throws `not_found`, and
-   * `unverifiable` for what does not convict the log's key.
+   * Keeps proof against a log that a reader of the whole log found; resolves once it is stored and the log has no say any
+   * more. Throws `not_found`, and `unverifiable` for what does not convict the log's key.
    */
   convict(logId: LogId, evidence: Evidence): Promise<void>;
   close(): Promise<void>;

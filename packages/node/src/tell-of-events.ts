@@ -1,7 +1,10 @@
 /** What the daemon tells the person who reads its log, of events of its parts. */
+import { describeEvidence } from "@trustix/client";
+import { toBase64 } from "@trustix/crypto";
 import type { Standing } from "@trustix/decider";
 import type { Logger } from "pino";
 import type { MirrorEvent } from "./mirror/index.ts";
+import type { KeptEvidence } from "./model.ts";
 import type { FollowerEvent } from "./subscriber/index.ts";
 
 export function tellOfHead(log: Logger, event: FollowerEvent): void {
@@ -13,11 +16,18 @@ export function tellOfHead(log: Logger, event: FollowerEvent): void {
       return log.warn({ ...about, why: event.why }, "remote is unreachable");
     case "refused":
       return log.error({ ...about, why: event.why }, "head refused");
-    case "contradiction":
-      return log.error({ ...about, why: event.why }, "the log contradicts itself: evidence is kept");
     case "failed":
       return log.error({ ...about, why: event.why }, "head could not be stored");
   }
+}
+
+/** Once for each proof: the log's votes, and `trustix evidence`, say it from then on. */
+export function tellOfEvidence(log: Logger, { id, evidence, origin }: KeptEvidence, names: readonly string[]): void {
+  const about = { evidence: id, kind: evidence.kind, publicKey: toBase64(evidence.publicKey), origin };
+  log.error(
+    { ...about, why: describeEvidence(evidence) },
+    `${names.join(", ")} is proved to have lied: evidence is kept`,
+  );
 }
 
 export function tellOfCopy(log: Logger, event: MirrorEvent): void {

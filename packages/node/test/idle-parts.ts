@@ -1,5 +1,5 @@
 /** Parts of a node that has nothing to do. */
-import type { Builders, Decide, Mirror, Receipts } from "../src/model.ts";
+import type { Builders, Decide, EvidenceStore, Mirror, Receipts } from "../src/model.ts";
 
 /** A node that copies no log. */
 export const NO_MIRROR: Mirror = {
@@ -10,6 +10,17 @@ export const NO_MIRROR: Mirror = {
   caughtUp: () => Promise.resolve(),
   status: () => undefined,
   reader: () => undefined,
+};
+
+/** A node that has caught nobody and takes nobody's word. */
+export const NO_EVIDENCE: EvidenceStore = {
+  keep: () => Promise.reject(new Error("nothing is kept here")),
+  import: () => Promise.reject(new Error("nothing is kept here")),
+  against: () => Promise.resolve([]),
+  list: () => Promise.resolve({ items: [], next: undefined }),
+  file: () => Promise.resolve(undefined),
+  onKept: () => () => undefined,
+  settled: () => Promise.resolve(),
 };
 
 /** A node that thinks well of everybody. */

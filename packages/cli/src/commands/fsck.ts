@@ -78,8 +78,10 @@ function reportLines({ logId, entries, heads, waiting, refused, problems, proble
   return [`log ${logId}: ${sizes}: ${verdict(problemCount)}`, ...problemLines(problems, problemCount)];
 }
 
-function storeLines({ values, followed, problems, problemCount }: StoreReport): string[] {
-  const sizes = `${counted(values, "value", "values")}, ${counted(followed, "record", "records")} of followed logs`;
+function storeLines({ values, followed, evidence, problems, problemCount }: StoreReport): string[] {
+  const sizes =
+    `${counted(values, "value", "values")}, ${counted(followed, "record", "records")} of followed logs` +
+    (evidence > 0 ? `, ${counted(evidence, "proof", "proofs")} of misbehaviour` : "");
   return [`store: ${sizes}: ${verdict(problemCount)}`, ...problemLines(problems, problemCount)];
 }
 

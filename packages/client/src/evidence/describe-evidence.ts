@@ -1,5 +1,5 @@
-/** Evidence in one sentence for a person. */
-import { toHex } from "@trustix/crypto";
+/** Evidence in one sentence for a person, and what it is about. */
+import { toHex, utf8 } from "@trustix/crypto";
 import type { LogHead } from "@trustix/protocol";
 import { parseMapEntry } from "@trustix/protocol";
 import { storePathOf } from "./cache-contradictions.ts";
@@ -44,6 +44,17 @@ export function describeEvidence(evidence: Contradiction): string {
     case "cache_key_signed_two":
       return `the key signed two different answers for ${storePathOf(evidence) ?? "a path that cannot be read"}`;
   }
+}
+
+/**
+ * What the evidence is about, if one proof about it is enough: the key of a log's entry, the store path of a cache's
+ * answers. Two heads are about nothing but themselves.
+ */
+export function evidenceSubject(evidence: Contradiction): Uint8Array | undefined {
+  if ("key" in evidence) return evidence.key;
+  if (evidence.kind !== "cache_key_signed_two") return undefined;
+  const path = storePathOf(evidence);
+  return path === undefined ? undefined : utf8(path);
 }
 
 function brief(head: LogHead): string {

@@ -1,5 +1,5 @@
 /** Publishers and subscribers to logs with ids and names; no id and no name stands for two logs. */
-import type { Crypto } from "@trustix/crypto";
+import { type Crypto, toHex } from "@trustix/crypto";
 import {
   findProtocol,
   logIdOf,
@@ -55,7 +55,23 @@ export function resolveLogs(crypto: Crypto, file: ConfigFile, findings: Findings
     seen.set(log.info.id, `subscribers[${position}]`);
     return [{ ...log, copy: copyOf(entry) }];
   });
+  findSharedKeys(publishers, subscribers, findings);
   return { publishers, subscribers };
+}
+
+/** A head does not say which protocol it is of: two logs of one key convict each other (docs/design/evidence.md). */
+function findSharedKeys(publishers: readonly LogConfig[], subscribers: readonly LogConfig[], findings: Findings): void {
+  const first = new Map<string, LogConfig>();
+  for (const log of [...publishers, ...subscribers]) {
+    const key = toHex(log.info.publicKey);
+    const other = first.get(key) ?? log;
+    first.set(key, other);
+    if (other === log) continue;
+    const text = `${shownValue(other.name)} and ${shownValue(log.name)} have one key: a head of one is proof against the other`;
+    const isOwn = publishers.includes(other) && publishers.includes(log);
+    if (isOwn) findings.problem(["publicKey"], text, "make a key for each log with `trustix generate-key`");
+    else findings.warn(["publicKey"], `${text}, so both can be excluded`);
+  }
 }
 
 function copyOf({ syncmode, values }: ConfigFile["subscribers"][number]): SubscriberConfig["copy"] {

@@ -1,9 +1,8 @@
 /**
- * What is kept of followed logs: held heads and evidence. They can all be read; signatures are checked for the logs
- * whose keys are known, because the store does not hold them.
+ * What is kept of followed logs: held heads. They can all be read; signatures are checked for the logs whose keys are
+ * known, because the store does not hold them.
  */
-import { checkEvidence, readEvidence } from "@trustix/client";
-import { type Crypto, equalBytes, toHex } from "@trustix/crypto";
+import { type Crypto, toHex } from "@trustix/crypto";
 import { LogHeadSchema } from "@trustix/proto";
 import { decode, headFromWire, type LogInfo, verifyHead } from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
@@ -11,7 +10,6 @@ import { followedRecords } from "../logs/keys.ts";
 import type { Findings } from "./report.ts";
 
 const HEAD = 0x68;
-const EVIDENCE = 0x65;
 const ID_BYTES = 32;
 const TIME_BYTES = 6;
 const MAX_HEAD_BYTES = 1024;
@@ -33,8 +31,6 @@ export async function checkFollowed(
     const publicKey = known.find((log) => log.id === id)?.publicKey;
     const record = value.subarray(TIME_BYTES);
     if (kind === HEAD && rest.length === 0) checkHead(`held head of followed log ${id}`, record, publicKey);
-    else if (kind === EVIDENCE && rest.length === 32)
-      checkStoredEvidence(`evidence ${toHex(rest)} against log ${id}`, record, rest, publicKey);
     else findings.add("surplus", `a record of unknown kind beside followed logs (key ${toHex(key)})`);
   }
   return count;
@@ -43,21 +39,5 @@ export async function checkFollowed(
     const head = findings.reading(what, () => headFromWire(decode(LogHeadSchema, record, MAX_HEAD_BYTES)));
     if (head && publicKey && !verifyHead(crypto, publicKey, head))
       findings.add("wrong", `${what}: not signed by the log's key`);
-  }
-
-  function checkStoredEvidence(
-    what: string,
-    record: Uint8Array,
-    digest: Uint8Array,
-    publicKey: Uint8Array | undefined,
-  ): void {
-    if (!equalBytes(crypto.sha256(record), digest)) findings.add("wrong", `${what}: it has another digest`);
-    const evidence = findings.reading(what, () => readEvidence(record));
-    if (!evidence) return;
-    try {
-      checkEvidence(crypto, evidence, publicKey ?? evidence.publicKey);
-    } catch (error) {
-      findings.add("wrong", `${what}: ${(error as Error).message}`);
-    }
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Checks what is in a store beside its logs' own records, which `fsck` checks log by log: the layout record, values that
- * no entry claims, what is kept of followed logs and of signed calls, and that nothing lies where nothing should be.
+ * no entry claims, what is kept of followed logs, evidence and signed calls, and that nothing lies where nothing should be.
  */
 import { type Crypto, fromHex, toHex } from "@trustix/crypto";
 import type { LogInfo } from "@trustix/protocol";
@@ -8,6 +8,7 @@ import type { Reads, Store } from "@trustix/storage";
 import { emptyRanges, LogKeys, logRecordKey, NODE_KEY } from "../logs/keys.ts";
 import { decodeNode, serialOf } from "../logs/register-logs.ts";
 import { checkCalls } from "./check-calls.ts";
+import { checkKeptEvidence } from "./check-evidence.ts";
 import { checkFollowed } from "./check-followed.ts";
 import { checkUnclaimed } from "./check-values.ts";
 import { Findings, type Progress, type StoreReport } from "./report.ts";
@@ -32,8 +33,9 @@ export async function fsckStore(store: Store, options: FsckStoreOptions): Promis
     const keys = serials.map((serial) => new LogKeys(serial));
     const values = await checkUnclaimed(snapshot, keys, findings, onProgress);
     const records = await checkFollowed(snapshot, crypto, followed, findings);
+    const evidence = await checkKeptEvidence(snapshot, crypto, findings);
     await checkCalls(snapshot, findings);
-    return { values, followed: records, problems: findings.problems, problemCount: findings.count };
+    return { values, followed: records, evidence, problems: findings.problems, problemCount: findings.count };
   } finally {
     await snapshot.close();
   }

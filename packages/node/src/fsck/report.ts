@@ -33,8 +33,10 @@ export interface LogReport {
 /** What is stored beside the logs' own records. */
 export interface StoreReport {
   readonly values: number;
-  /** Records of followed logs: held heads, evidence. */
+  /** Held heads of followed logs. */
   readonly followed: number;
+  /** Proofs of misbehaviour. */
+  readonly evidence: number;
   readonly problems: readonly Problem[];
   readonly problemCount: number;
 }

@@ -15,6 +15,7 @@ const FOLLOWED_SPACE = 0x30;
 const CALLS_SPACE = 0x40;
 const CLAIM_SPACE = 0x50;
 const DOSSIER_SPACE = 0x60;
+const EVIDENCE_SPACE = 0x70;
 
 /** Bytes of a store path's hash part. */
 export const HASH_PART_BYTES = 20;
@@ -90,6 +91,43 @@ export function dossierRecords(): Readonly<Record<"overrides" | "exclusions" | "
     exclusions: rangeOf(Uint8Array.of(DOSSIER_SPACE, 0x78)),
     secondAnswers: rangeOf(Uint8Array.of(DOSSIER_SPACE, 0x73)),
   };
+}
+
+/** Where a proof of misbehaviour lies; each part but `kind` has 32 bytes. */
+export interface EvidencePlace {
+  readonly publicKey: Uint8Array;
+  /** 0..254. */
+  readonly kind: number;
+  readonly subject: Uint8Array;
+  readonly id: Uint8Array;
+}
+
+/** Bytes of a proof's key. */
+export const EVIDENCE_KEY_BYTES = 1 + 32 + 1 + 32 + 32;
+
+export function evidenceKey({ publicKey, kind, subject, id }: EvidencePlace): Uint8Array {
+  return joined(joined(joined(joined(Uint8Array.of(EVIDENCE_SPACE), publicKey), Uint8Array.of(kind)), subject), id);
+}
+
+/** The parts of a proof's key. */
+export function evidencePlace(key: Uint8Array): EvidencePlace {
+  return { publicKey: key.slice(1, 33), kind: key[33]!, subject: key.slice(34, 66), id: key.slice(66) };
+}
+
+export function allEvidence(): KeyRange {
+  return rangeOf(Uint8Array.of(EVIDENCE_SPACE));
+}
+
+/** Against one key, of all kinds or one. */
+export function evidenceAgainst(publicKey: Uint8Array, kind?: number): KeyRange {
+  const from = joined(Uint8Array.of(EVIDENCE_SPACE), publicKey);
+  const [first, last] = kind === undefined ? [0, 255] : [kind, kind + 1];
+  return { from: joined(from, Uint8Array.of(first)), to: joined(from, Uint8Array.of(last)) };
+}
+
+/** What comes after the proof with this key, which need not be there. */
+export function evidenceAfter(key: Uint8Array): KeyRange {
+  return { from: joined(key, Uint8Array.of(0)), to: allEvidence().to };
 }
 
 export interface KeyRange {
@@ -240,6 +278,7 @@ export function emptyRanges(serials: readonly number[]): KeyRange[] {
     callRecords(),
     allClaims(),
     ...Object.values(dossierRecords()).sort((a, b) => a.from[1]! - b.from[1]!),
+    allEvidence(),
   ];
   const ranges: KeyRange[] = [];
   let from = new Uint8Array(0);

@@ -6,6 +6,7 @@ import type {
   Builders,
   Clock,
   Decide,
+  EvidenceStore,
   Follower,
   LogReader,
   Mirror,
@@ -32,6 +33,8 @@ export interface ServerParts {
   readonly published: ReadonlyMap<LogId, PublishedLog>;
   readonly values: Values;
   readonly follower: Pick<Follower, "logs" | "value">;
+  /** Proofs of misbehaviour. */
+  readonly evidence: EvidenceStore;
   /** Followed logs that are copied here. */
   readonly mirror: Pick<Mirror, "status" | "reader">;
   /** What decisions are made by; names the voters. */

@@ -4,12 +4,21 @@
  */
 import { isFieldSet } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { LogRPC, NodeExt, RefusedRequestSchema, RPCApi, SubmitResponse_Status, UndecidedSchema } from "@trustix/proto";
+import {
+  EvidenceRequestSchema,
+  LogRPC,
+  NodeExt,
+  RefusedRequestSchema,
+  RPCApi,
+  SubmitResponse_Status,
+  UndecidedSchema,
+} from "@trustix/proto";
 import { headToWire, logToWire, parseLogId, undecidedToWire, voteToWire, type LogId } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { DecideReport, MirrorReader } from "../model.ts";
 import { buildersResponse, overrideBuilder } from "./builder-status.ts";
 import { explainResponse } from "./explain-response.ts";
+import { evidenceFile, evidencePage, importEvidence } from "./kept-evidence.ts";
 import { nodeStatus, refusedPage } from "./node-status.ts";
 import type { ServerParts } from "./parts.ts";
 import { ofProtocols, publishedValue } from "./public-services.ts";
@@ -65,6 +74,12 @@ export function privateRoutes(parts: ServerParts): Route[] {
     readRoute("private", NodeExt.method.explain, (request, call) => explainResponse(parts, request, call.signal)),
     readRoute("private", NodeExt.method.builders, async () => buildersResponse(parts)),
     writeRoute(NodeExt.method.overrideBuilder, (request) => overrideBuilder(parts, request)),
+    readRoute("private", NodeExt.method.evidence, (request) => {
+      return evidencePage(parts, isFieldSet(request, EvidenceRequestSchema.field.After) ? request.After : undefined);
+    }),
+    readRoute("private", NodeExt.method.getEvidence, async ({ ID }) => ({ File: await evidenceFile(parts, ID) })),
+    // Nothing is believed that it does not prove, so it takes no token.
+    readRoute("private", NodeExt.method.importEvidence, ({ File }) => importEvidence(parts, File)),
     readRoute("private", NodeExt.method.pathByHashPart, async ({ HashPart }) => ({
       Paths: await pathsByHashPart(parts, HashPart),
     })),

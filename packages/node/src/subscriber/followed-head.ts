@@ -10,10 +10,10 @@ import type { Evidence } from "@trustix/client";
 import { describeEvidence, sameHead } from "@trustix/client";
 import type { LogClient } from "@trustix/client";
 import type { LogHead, LogInfo } from "@trustix/protocol";
-import type { Clock } from "../model.ts";
+import type { Clock, Conviction } from "../model.ts";
 import { Connections, gravest, idOf } from "./connect-heads.ts";
 import type { ProofOptions, ShownHead, Unconnected } from "./connect-heads.ts";
-import type { RememberedLog, RememberedLogs } from "./remembered-logs.ts";
+import type { RememberedHead, RememberedLogs } from "./remembered-logs.ts";
 
 export type Verdict =
   /** Now held. */
@@ -37,31 +37,39 @@ const KNOWN_OLDER = 64;
 /** Heads waiting to be connected; each costs proofs in every round. */
 const MAX_LOOSE = 16;
 
+export interface FollowedHeadOptions {
+  readonly memory: RememberedLogs;
+  /** Keeps proof against the log; whatever comes of it, the log's key lied. */
+  readonly keep: (evidence: Evidence) => Promise<unknown>;
+  readonly clock: Clock;
+  /** Called whenever votes may come out differently from now on. */
+  readonly changed: () => void;
+}
+
+/** What was known of the log before. */
+interface Known {
+  readonly held: RememberedHead | undefined;
+  readonly against: Conviction | undefined;
+}
+
 export class FollowedHead {
   readonly info: LogInfo;
-  readonly #memory: RememberedLogs;
-  readonly #clock: Clock;
-  readonly #changed: () => void;
+  readonly #options: FollowedHeadOptions;
   readonly #olderForms = new Set<string>();
   /** Seen, validly signed, and not yet connected with what is held. */
   readonly #loose = new Map<string, LogHead>();
   #held: LogHead | undefined;
   #unsettled: string | undefined;
   #seenAt: number | undefined;
-  #against: { readonly why: string; readonly time: number } | undefined;
+  #against: Conviction | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
-  /** `changed` is called whenever votes may come out differently from now on. */
-  constructor(info: LogInfo, known: RememberedLog, memory: RememberedLogs, clock: Clock, changed: () => void) {
+  constructor(info: LogInfo, known: Known, options: FollowedHeadOptions) {
     this.info = info;
-    this.#memory = memory;
-    this.#clock = clock;
-    this.#changed = changed;
+    this.#options = options;
     this.#held = known.held?.head;
     this.#seenAt = known.held?.time;
-    if (known.against !== undefined) {
-      this.#against = { why: describeEvidence(known.against.evidence), time: known.against.time };
-    }
+    this.#against = known.against;
   }
 
   get held(): LogHead | undefined {
@@ -74,7 +82,7 @@ export class FollowedHead {
   }
 
   /** Why nothing is taken from this log any more; `undefined` while it is trusted to keep one history. */
-  get against(): { readonly why: string; readonly time: number } | undefined {
+  get against(): Conviction | undefined {
     return this.#against;
   }
 
@@ -93,15 +101,19 @@ export class FollowedHead {
     return verdicts;
   }
 
-  /** Proof that somebody else found, and checked; false if there was proof before. */
-  convict(evidence: Evidence): Promise<boolean> {
-    const done = this.#queue.then(async () => {
-      if (this.#against !== undefined) return false;
-      await this.#convict(evidence);
-      return true;
-    });
-    this.#queue = done.catch(() => undefined);
-    return done;
+  /** Keeps proof that was checked; from then on nothing counts that the log says. */
+  async convict(evidence: Evidence): Promise<void> {
+    if (this.#against !== undefined) return;
+    const time = this.#options.clock.now();
+    await this.#options.keep(evidence);
+    this.accuse({ why: describeEvidence(evidence), time });
+  }
+
+  /** Proof is kept. */
+  accuse(conviction: Conviction): void {
+    if (this.#against !== undefined) return;
+    this.#against = conviction;
+    this.#options.changed();
   }
 
   async #judge(shown: readonly ShownHead[], round: Connections): Promise<Verdict[]> {
@@ -135,7 +147,7 @@ export class FollowedHead {
       const links = await Promise.all([held, ...others].map((other) => round.connect(other, head)));
       const lie = links.find((link) => link.kind === "contradiction");
       if (lie !== undefined) {
-        await this.#convict(lie.evidence);
+        await this.convict(lie.evidence);
         return false;
       }
       const open = gravest(links.filter((link) => link.kind === "unconnected"));
@@ -157,7 +169,7 @@ export class FollowedHead {
   ): Promise<Verdict> {
     const held = this.#held;
     if (held !== undefined && sameHead(held, head)) {
-      this.#seenAt = this.#clock.now();
+      this.#seenAt = this.#options.clock.now();
       return { kind: "held" };
     }
     const id = idOf(head);
@@ -165,7 +177,7 @@ export class FollowedHead {
     const link = refused.get(id) ?? (await round.connect(held, head));
     switch (link.kind) {
       case "contradiction":
-        await this.#convict(link.evidence);
+        await this.convict(link.evidence);
         return { kind: "contradiction", why: link.why };
       case "consistent":
         this.#rememberOlder(head);
@@ -184,24 +196,17 @@ export class FollowedHead {
   }
 
   async #take(head: LogHead): Promise<void> {
-    const now = this.#clock.now();
-    await this.#memory.keepHead(this.info, head, now);
+    const now = this.#options.clock.now();
+    await this.#options.memory.keepHead(this.info, head, now);
     if (this.#held !== undefined) this.#rememberOlder(this.#held);
     this.#held = head;
     this.#seenAt = now;
-    this.#changed();
+    this.#options.changed();
   }
 
   #rememberOlder(head: LogHead): void {
     if (this.#olderForms.size >= KNOWN_OLDER) this.#olderForms.clear();
     this.#olderForms.add(idOf(head));
-  }
-
-  async #convict(evidence: Evidence): Promise<void> {
-    const time = this.#clock.now();
-    await this.#memory.keepEvidence(this.info, evidence, time);
-    this.#against = { why: describeEvidence(evidence), time };
-    this.#changed();
   }
 }
 

@@ -5,10 +5,11 @@
  * node's. A remote that is down, lacks a log or lies is a state to show, never a reason to stop.
  */
 import type { Evidence, HeadResult, LogAtRemote, LogClient } from "@trustix/client";
-import { checkEvidence, describeEvidence, logClient } from "@trustix/client";
+import { accusesLog, checkEvidence, describeEvidence, logClient } from "@trustix/client";
+import { equalBytes } from "@trustix/crypto";
 import { ProtocolError, type Hash, type LogId, type Testimony } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { Clock, Conviction, FollowedLog, NoHead } from "../model.ts";
+import type { Clock, Conviction, FollowedLog, KeptEvidence, NoHead } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
 import { castVote } from "./cast-vote.ts";
 import type { ProofOptions, ShownHead } from "./connect-heads.ts";
@@ -31,11 +32,26 @@ interface Followed {
 
 /** Loads what is known and begins to poll at once. Throws `corrupt` for stored state that cannot be read. */
 export async function openFollower(options: FollowerOptions): Promise<CacheableFollower> {
+  const { clock, evidence } = options;
   const memory = new RememberedLogs(options.store, options.crypto);
-  const known = await Promise.all(options.logs.map(({ info }) => memory.load(info)));
-  return new RemoteFollower(options, (changed) =>
-    options.logs.map(({ info }, i) => new FollowedHead(info, known[i]!, memory, options.clock, () => changed(info.id))),
+  const keep = (proof: Evidence): Promise<unknown> => evidence.keep(proof, "found");
+  const known = await Promise.all(
+    options.logs.map(async ({ info }) => {
+      const kept = await evidence.against(info.publicKey);
+      const [first] = kept.flatMap((proof) => convictionBy(proof) ?? []).sort((a, b) => a.time - b.time);
+      return { held: await memory.load(info), against: first };
+    }),
   );
+  return new RemoteFollower(options, (changed) =>
+    options.logs.map(({ info }, i) => {
+      return new FollowedHead(info, known[i]!, { memory, keep, clock, changed: () => changed(info.id) });
+    }),
+  );
+}
+
+/** `undefined`: proof that does not concern logs. */
+function convictionBy({ evidence, time }: KeptEvidence): Conviction | undefined {
+  return accusesLog(evidence.kind) ? { why: describeEvidence(evidence), time } : undefined;
 }
 
 class RemoteFollower implements CacheableFollower {
@@ -46,6 +62,7 @@ class RemoteFollower implements CacheableFollower {
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(logId: LogId) => void>();
+  readonly #endListening: () => void;
   #revision = 0;
 
   constructor(options: FollowerOptions, heads: (changed: (logId: LogId) => void) => readonly FollowedHead[]) {
@@ -63,6 +80,7 @@ class RemoteFollower implements CacheableFollower {
       intervalMs: options.intervalMs ?? DEFAULT_POLL_INTERVAL_MS,
       poll: (remotes) => this.#poll(remotes, [...this.#followed.values()], this.#pollTimeoutMs),
     });
+    this.#endListening = options.evidence.onKept((kept) => this.#accuse(kept));
     void this.#schedule.start();
   }
 
@@ -172,6 +190,7 @@ class RemoteFollower implements CacheableFollower {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#endListening();
     this.#schedule.close();
     await Promise.all(this.#remotes.map(({ transport }) => transport.close()));
     // What is being judged may still write to the store; whoever closes it waits for us.
@@ -234,11 +253,18 @@ class RemoteFollower implements CacheableFollower {
 
   async #convictFromVote(log: Followed, evidence: Evidence, remote: Remote): Promise<void> {
     try {
-      if (!(await log.head.convict(evidence))) return;
-      const why = describeEvidence(evidence);
-      this.#options.onEvent?.({ kind: "contradiction", logId: log.head.info.id, remote: remote.url, why });
+      await log.head.convict(evidence);
     } catch (error) {
       this.#failed(remote, log, error);
+    }
+  }
+
+  /** Proof of whatever origin: a key that lied has no say in any of its logs. */
+  #accuse(kept: KeptEvidence): void {
+    const conviction = convictionBy(kept);
+    if (conviction === undefined) return;
+    for (const { head } of this.#followed.values()) {
+      if (equalBytes(head.info.publicKey, kept.evidence.publicKey)) head.accuse(conviction);
     }
   }
 
@@ -297,7 +323,6 @@ class RemoteFollower implements CacheableFollower {
         log.places.note(remote, "unreachable", verdict.why);
         return verdict.cause === "unable";
       case "contradiction":
-        this.#options.onEvent?.({ kind: "contradiction", ...about, why: verdict.why });
         return true;
     }
   }

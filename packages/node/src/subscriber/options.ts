@@ -3,11 +3,13 @@ import type { RpcTransport } from "@trustix/client";
 import type { Crypto } from "@trustix/crypto";
 import type { LogHead, LogId, LogInfo } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
-import type { Clock, Follower } from "../model.ts";
+import type { Clock, EvidenceStore, Follower } from "../model.ts";
 
 export interface FollowerOptions {
   readonly crypto: Crypto;
   readonly store: Store;
+  /** Where proofs against logs are kept, whoever found them. */
+  readonly evidence: Pick<EvidenceStore, "keep" | "against" | "onKept">;
   readonly clock: Clock;
   /** 0..1, for jitter. */
   readonly random: () => number;
@@ -26,7 +28,6 @@ export interface FollowerOptions {
 
 export type FollowerEvent =
   | { readonly kind: "taken"; readonly logId: LogId; readonly remote: string; readonly head: LogHead }
-  | { readonly kind: "contradiction"; readonly logId: LogId; readonly remote: string; readonly why: string }
   | { readonly kind: "unreachable" | "refused"; readonly logId: LogId; readonly remote: string; readonly why: string }
   /** Stored state could not be written: the head is not taken. */
   | { readonly kind: "failed"; readonly logId: LogId; readonly remote: string; readonly why: string };

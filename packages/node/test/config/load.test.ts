@@ -108,6 +108,12 @@ logid = { id = "${"ab".repeat(32)}" }
   });
 });
 
+test("two followed logs of one key are warned of: each head of one is proof against the other", async () => {
+  const config = await load(subscriber(1) + subscriber(1).replace('"nix"', '"test"'));
+  expect(config.subscribers).toHaveLength(2);
+  expect(config.warnings.join("\n")).toMatch(/have one key: a head of one is proof against the other, so both can be/);
+});
+
 test("an empty file gets every default, and a warning that it does nothing", async () => {
   const config = await load("");
   expect(config).toMatchObject({

@@ -204,6 +204,11 @@ describe("what belongs together", () => {
       /publishers\[1\]: the same log as publishers\[0\]/,
     ],
     [
+      "two published logs of one key",
+      publisher(1) + publisher(1).split("[signers")[0]!.replace('"nix"', '"test"'),
+      /publicKey: "[0-9a-f]{8}" and "[0-9a-f]{8}" have one key: a head of one is proof against the other\nhint: make a key/,
+    ],
+    [
       "two logs of one name",
       subscriber(1, 'name = "x"') + subscriber(2, 'name = "x"'),
       /name: "x" is the name of two voters, /,

@@ -1,14 +1,24 @@
 /** What lies in a store beside its logs' own records, and outside it: the head marker. */
-import type { Evidence } from "@trustix/client";
+import { type Evidence, writeEvidence } from "@trustix/client";
 import { concatBytes, fromHex } from "@trustix/crypto";
 import { type LogHead, signHead } from "@trustix/protocol";
 import { type Store, openMemoryStore } from "@trustix/storage";
+import { FakeClock } from "@trustix/testkit";
 import { beforeEach, expect, test } from "vitest";
+import { openEvidence } from "../../src/evidence/index.ts";
 import { checkUnclaimed } from "../../src/fsck/check-values.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { fsckStore } from "../../src/fsck/fsck-store.ts";
 import { Findings, type Problem } from "../../src/fsck/report.ts";
-import { FORGOTTEN_CALLS_KEY, LogKeys, logRecordKey, madeCallKey, NODE_KEY, valueKey } from "../../src/logs/keys.ts";
+import {
+  FORGOTTEN_CALLS_KEY,
+  LogKeys,
+  evidenceKey,
+  logRecordKey,
+  madeCallKey,
+  NODE_KEY,
+  valueKey,
+} from "../../src/logs/keys.ts";
 import { RememberedLogs } from "../../src/subscriber/remembered-logs.ts";
 import { crypto, items, logInfo, openTestLog, seed } from "../publisher/test-log.ts";
 
@@ -30,7 +40,8 @@ beforeEach(async () => {
   await second.publisher.close();
   const remembered = new RememberedLogs(store, crypto);
   await remembered.keepHead(info, head, 1);
-  await remembered.keepEvidence(info, lie(signed({ logRoot: new Uint8Array(32) })), 2);
+  const evidence = openEvidence({ store, crypto, clock: new FakeClock(), isConfigured: () => true });
+  await evidence.keep(lie(signed({ logRoot: new Uint8Array(32) })), "found");
 });
 
 /** What convicts the log if its own key signed `second`. */
@@ -41,6 +52,12 @@ const lie = (second: LogHead): Evidence => ({
   second,
 });
 
+const keyOfEvidence = evidenceKey({
+  publicKey: info.publicKey,
+  kind: 1,
+  subject: new Uint8Array(32),
+  id: new Uint8Array(32),
+});
 const heldKey = concatBytes(Uint8Array.of(0x30), fromHex(info.id), Uint8Array.of(0x68));
 
 async function problems(followed = [info]): Promise<Problem["message"][]> {
@@ -56,7 +73,8 @@ test("a sound store has no problems", async () => {
   ]);
   expect(await fsckStore(store, { crypto, logs: [info, other], followed: [info] })).toEqual({
     values: 300,
-    followed: 2,
+    followed: 1,
+    evidence: 1,
     problems: [],
     problemCount: 0,
   });
@@ -78,10 +96,11 @@ test.each([
     key: concatBytes(heldKey, Uint8Array.of(1)),
     wanted: /^surplus: a record of unknown kind beside followed/,
   },
+  { what: "evidence that is none", key: keyOfEvidence, wanted: /^unreadable: evidence: evidence .*ends after 3 bytes/ },
   {
-    what: "evidence that is none",
-    key: concatBytes(heldKey.slice(0, -1), Uint8Array.of(0x65), crypto.sha256(new Uint8Array(0))),
-    wanted: /^unreadable: evidence .* against log/,
+    what: "a record beside evidence",
+    key: keyOfEvidence.slice(0, -1),
+    wanted: /^surplus: a record of unknown kind beside evidence/,
   },
   {
     what: "a signed call that holds something",
@@ -104,12 +123,14 @@ test("evidence that convicts nobody is found, and a head that another key signed
   const remembered = new RememberedLogs(store, crypto);
   const forged = signed({ logRoot: new Uint8Array(32) }, new Uint8Array(32).fill(9));
   await remembered.keepHead(info, forged, 1);
-  await remembered.keepEvidence(info, lie(forged), 2);
-  expect(await problems([])).toEqual([expect.stringMatching(/^wrong: evidence .*not signed by the key/)]);
-  expect((await problems()).sort()).toEqual([
-    expect.stringMatching(/^wrong: evidence .*does not convict/),
-    expect.stringMatching(/^wrong: held head .*not signed/),
-  ]);
+  const file = writeEvidence(lie(forged));
+  const place = { publicKey: info.publicKey, kind: 1, subject: new Uint8Array(32), id: crypto.sha256(file) };
+  await store.write([[evidenceKey(place), concatBytes(new Uint8Array(7), file)]]);
+  const accusesNobody = expect.stringMatching(/^wrong: [0-9a-f]{64}: evidence: it does not convict/) as string;
+  expect(await problems([])).toEqual([accusesNobody]);
+  expect((await problems()).sort()).toEqual([accusesNobody, expect.stringMatching(/^wrong: held head .*not signed/)]);
+  await store.write([[evidenceKey({ ...place, kind: 2 }), concatBytes(new Uint8Array(7), file)]]);
+  expect(await problems([])).toHaveLength(2);
 });
 
 test("a serial that two logs have, or that was never given, is found", async () => {

@@ -12,10 +12,10 @@ import { KnownTokens } from "../../src/access/known-tokens.ts";
 import { openMadeCalls } from "../../src/access/made-calls.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/config/limits.ts";
 import { NodeError } from "../../src/errors.ts";
-import type { Clock, DecideReport, FollowedLog } from "../../src/model.ts";
+import type { Clock, DecideReport, EvidenceStore, FollowedLog } from "../../src/model.ts";
 import { startServer, type ListenerOptions, type RunningServer, type ServerParts } from "../../src/server/index.ts";
 import { crypto, ReferenceLog } from "./reference-log.ts";
-import { NO_DECISIONS, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../idle-parts.ts";
+import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../idle-parts.ts";
 
 /** Key of the log `5fea3cb4...` of the golden vectors. */
 export const SEED = fromBase64(
@@ -73,6 +73,7 @@ export interface TestNodeOptions {
   readonly listeners?: readonly Partial<ListenerOptions>[];
   readonly limits?: Partial<Limits>;
   readonly followed?: readonly FollowedLog[];
+  readonly evidence?: EvidenceStore;
   readonly followedValues?: readonly Uint8Array[];
   readonly decide?: ServerParts["decide"];
   readonly meta?: Record<string, string>;
@@ -119,6 +120,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     published: new Map([[log.info.id, { name: "one", reader: log, publisher: log }]]),
     values: log,
     follower: followerOf(options.followed ?? [], options.followedValues ?? []),
+    evidence: options.evidence ?? NO_EVIDENCE,
     mirror: NO_MIRROR,
     builders: NO_STANDING,
     policies: [],

@@ -13,7 +13,7 @@ import type { Clock, Decide } from "../../src/model.ts";
 import { openFollower } from "../../src/subscriber/index.ts";
 import type { CacheableFollower } from "../../src/subscriber/index.ts";
 import { crypto } from "./network.ts";
-import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
+import { NO_EVIDENCE, NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
 
 const publicKey = fromBase64("hq/ktSEjujX4N/K6iRLqNAvSzjEshiYiSxueRFhJnT0=");
 const info: LogInfo = { id: logIdOf(crypto, { protocol: TEST, publicKey }), protocol: TEST, publicKey, meta: {} };
@@ -40,6 +40,7 @@ async function followFrom(moment: string): Promise<Followed> {
   const follower = await openFollower({
     crypto,
     store: openMemoryStore(),
+    evidence: NO_EVIDENCE,
     clock,
     random: () => 0.5,
     logs: [{ info, name: "go" }],

@@ -1,22 +1,20 @@
 /** Following heads: what is taken, what is refused and kept, what a remote's failure costs. */
-import { checkEvidence, readEvidence } from "@trustix/client";
+import { type Evidence, writeEvidence } from "@trustix/client";
 import { fromHex } from "@trustix/crypto";
+import { NIX } from "@trustix/protocol";
 import { openMemoryStore } from "@trustix/storage";
 import { faultyStore } from "@trustix/storage/faulty";
-import type { Store } from "@trustix/storage";
-import { FakeLog, FakeNode } from "@trustix/testkit";
+import { FakeLog, FakeNode, narInfo } from "@trustix/testkit";
 import { expect, test } from "vitest";
+import type { Network } from "./network.ts";
 import { crypto, follow, grown } from "./network.ts";
 
 const MINUTE = 60_000;
 const HALF_HOUR = 30 * MINUTE;
 
-/** Evidence records of a log as stored. */
-async function storedEvidence(store: Store, log: FakeLog): Promise<Uint8Array[]> {
-  const from = Uint8Array.of(0x30, ...fromHex(log.info.id), 0x65);
-  const found: Uint8Array[] = [];
-  for await (const [, value] of store.range(from, from.with(33, 0x66))) found.push(value.subarray(6));
-  return found;
+/** What is kept against a log. */
+async function storedEvidence({ evidence }: Network, log: FakeLog): Promise<Evidence[]> {
+  return (await evidence.against(log.info.publicKey)).map((kept) => kept.evidence);
 }
 
 test("at start every remote is asked for every log, and the heads that check are held", async () => {
@@ -154,11 +152,8 @@ test("two heads of one size: both are kept, the held one stays, and the log is e
   expect(net.log(honest).head).toEqual(honest.head());
   expect(net.states(honest)).toEqual(["refused"]);
   expect(net.follower.revision()).toBeGreaterThan(revision);
-  const [file, ...more] = await storedEvidence(store, honest);
-  expect(more).toEqual([]);
-  const evidence = readEvidence(file!);
-  expect(evidence).toMatchObject({ kind: "same_size", first: honest.head(), second: forked.head() });
-  expect(checkEvidence(crypto, evidence, honest.info.publicKey)).toBeUndefined();
+  const found = { kind: "same_size", first: honest.head(), second: forked.head() };
+  expect(await storedEvidence(net, honest)).toMatchObject([found]);
   expect(await net.vote(honest, "b2")).toMatchObject({ outcome: "excluded", digest: undefined });
   await net.follower.close();
 
@@ -182,12 +177,11 @@ test("a log that rewrote its history is refused and convicted, found on a later 
   node.logs.set(honest.info.id, rewritten);
   await later.follower.pollNow();
   expect(later.log(honest).head).toEqual(honest.head());
-  const [evidence] = await storedEvidence(later.store, honest);
-  expect(checkEvidence(crypto, readEvidence(evidence!), honest.info.publicKey)).toBeUndefined();
+  expect(await storedEvidence(later, honest)).toHaveLength(1);
 
   const split = await follow([honest], [new FakeNode("memory:you", honest), new FakeNode("memory:me", rewritten)]);
   expect(split.states(honest)).toEqual(["refused", "refused"]);
-  expect(await storedEvidence(split.store, honest)).toHaveLength(1);
+  expect(await storedEvidence(split, honest)).toHaveLength(1);
   expect((await split.vote(honest, "a0")).outcome).toBe("excluded");
 });
 
@@ -201,7 +195,7 @@ test("a proof that fails without convicting leaves the held head, and the log it
   await net.follower.pollNow();
   expect(net.log(mercury).head).toEqual(held);
   expect(net.states(mercury)).toEqual(["refused"]);
-  expect(await storedEvidence(net.store, mercury)).toEqual([]);
+  expect(await storedEvidence(net, mercury)).toEqual([]);
   expect((await net.vote(mercury, "a1")).outcome).toBe("claims");
   node.tamper = (_procedure, answer) => answer();
   await net.follower.pollNow();
@@ -274,7 +268,37 @@ test("a reader of the whole log is told of each change, may ask at the remotes, 
   fork.publish(["other", "claim"], ["and", "another"]);
   await net.follower.convict(id, evidence(fork.head()));
   expect(told).toEqual([id, id]);
-  expect(await storedEvidence(net.store, mercury)).toHaveLength(1);
+  expect(await storedEvidence(net, mercury)).toHaveLength(1);
   expect((await net.vote(mercury, "a0")).outcome).toBe("excluded");
   end();
+});
+
+test("proof that somebody else brought convicts like one found here, at once and in every log of the key", async () => {
+  const [mercury, saturn] = [grown("mercury", 2), grown("saturn", 3)];
+  const twin = new FakeLog(crypto, "saturn", NIX);
+  const net = await follow([mercury, saturn, twin], [new FakeNode("memory:n", mercury, saturn, twin)]);
+  const revision = net.follower.revision();
+  const told: string[] = [];
+  net.follower.onChange((logId) => told.push(logId));
+  const { publicKey } = saturn.info;
+  const second = saturn.sign({ ...saturn.head(), mapRoot: new Uint8Array(32).fill(1) });
+  await net.evidence.import(writeEvidence({ publicKey, kind: "same_size", first: saturn.heads[3]!, second }));
+  expect(told).toEqual([saturn.info.id, twin.info.id]);
+  expect(net.follower.revision()).toBe(revision + 2);
+  for (const log of [saturn, twin]) {
+    expect(await net.vote(log, "a0")).toMatchObject({
+      outcome: "excluded",
+      reason: expect.stringContaining("two signed heads of size 6 differ") as string,
+    });
+  }
+  expect((await net.vote(mercury, "a0")).outcome).toBe("claims");
+
+  // A cache's key is no log's: what it signed twice says nothing about logs.
+  const narInfos = [narInfo(crypto, "mercury", "one"), narInfo(crypto, "mercury", "other")] as const;
+  const answers = { publicKey: mercury.info.publicKey, kind: "cache_key_signed_two", narInfos } as const;
+  await net.evidence.import(writeEvidence(answers));
+  expect((await net.vote(mercury, "a0")).outcome).toBe("claims");
+  const again = await follow([mercury, saturn], [], { store: net.store });
+  expect(again.follower.against(mercury.info.id)).toBeUndefined();
+  expect(again.follower.against(saturn.info.id)).toMatchObject({ why: expect.stringContaining("differ") as string });
 });

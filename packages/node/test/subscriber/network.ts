@@ -6,7 +6,8 @@ import { openMemoryStore } from "@trustix/storage";
 import type { Store } from "@trustix/storage";
 import { FakeClock, FakeLog, type FakeNode } from "@trustix/testkit";
 import { onTestFinished } from "vitest";
-import type { FollowedLog, Reachability } from "../../src/model.ts";
+import type { EvidenceStore, FollowedLog, KeptEvidence, Reachability } from "../../src/model.ts";
+import { openEvidence } from "../../src/evidence/index.ts";
 import { openFollower } from "../../src/subscriber/index.ts";
 import type { CacheableFollower, FollowerEvent, FollowerOptions } from "../../src/subscriber/index.ts";
 
@@ -17,6 +18,9 @@ export interface Network {
   readonly clock: FakeClock;
   readonly events: FollowerEvent[];
   readonly store: Store;
+  readonly evidence: EvidenceStore;
+  /** Proofs, as they were kept. */
+  readonly proofs: KeptEvidence[];
   log(log: FakeLog): FollowedLog;
   /** States of the remotes for a log, in order. */
   states(log: FakeLog): Reachability["state"][];
@@ -33,9 +37,13 @@ export async function follow(
   const clock = new FakeClock();
   const store = options.store ?? openMemoryStore();
   const events: FollowerEvent[] = [];
+  const proofs: KeptEvidence[] = [];
+  const evidence = openEvidence({ store, crypto, clock, isConfigured: () => true });
+  evidence.onKept((kept) => proofs.push(kept));
   const follower = await openFollower({
     crypto,
     store,
+    evidence,
     clock,
     random: () => 0.5,
     logs: logs.map((log, i) => ({ info: log.info, name: `log ${i}` })),
@@ -53,6 +61,8 @@ export async function follow(
     clock,
     events,
     store,
+    evidence,
+    proofs,
     log: find,
     states: (log) => find(log).remotes.map(({ reachability }) => reachability.state),
     vote: async (...asked) => (await testimony(...asked)).vote,

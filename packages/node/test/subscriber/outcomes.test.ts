@@ -248,7 +248,7 @@ test("a log caught lying in a vote is convicted for good, told of once, and has 
   expect((await net.vote(log, "a0")).outcome).toBe("excluded");
   expect(net.states(log)).toEqual(["refused"]);
   expect(net.follower.revision()).toBe(before + 1);
-  expect(net.events.filter(({ kind }) => kind === "contradiction")).toHaveLength(1);
+  expect(net.proofs.map(({ evidence, origin }) => [evidence.kind, origin])).toEqual([["map_entry_differs", "found"]]);
   await net.follower.close();
   const again = await follow([log], [honest], { store: net.store });
   expect(await again.vote(log, "a0")).toMatchObject({ outcome: "excluded" });

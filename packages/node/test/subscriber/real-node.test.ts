@@ -18,7 +18,7 @@ import { defaultOptions, startServer } from "../../src/server/index.ts";
 import { openFollower } from "../../src/subscriber/index.ts";
 import type { CacheableFollower } from "../../src/subscriber/index.ts";
 import { crypto } from "./network.ts";
-import { NO_DECISIONS, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../idle-parts.ts";
+import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../idle-parts.ts";
 
 const seed = crypto.sha256(utf8("a real node"));
 const publicKey = crypto.ed25519PublicKey(seed);
@@ -59,6 +59,7 @@ async function pair(retainHeads: number): Promise<Pair> {
       published: new Map([[info.id, { name: "real", reader, publisher }]]),
       values: openValues(store, crypto),
       follower: { logs: () => [], value: unused },
+      evidence: NO_EVIDENCE,
       mirror: NO_MIRROR,
       builders: NO_STANDING,
       policies: [],
@@ -74,6 +75,7 @@ async function pair(retainHeads: number): Promise<Pair> {
   const follower = await openFollower({
     crypto,
     store: openMemoryStore(),
+    evidence: NO_EVIDENCE,
     clock,
     random: () => 0.5,
     logs: [{ info, name: "real" }],

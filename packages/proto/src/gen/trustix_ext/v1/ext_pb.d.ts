@@ -1284,6 +1284,214 @@ export enum VoterAnswer_Shown {
 export declare const VoterAnswer_ShownSchema: GenEnum<VoterAnswer_Shown>;
 
 /**
+ * @generated from message trustix_ext.v1.EvidenceRequest
+ */
+export declare type EvidenceRequest = Message<"trustix_ext.v1.EvidenceRequest"> & {
+  /**
+   * Next of the page before; absent for the first.
+   *
+   * @generated from field: optional bytes After = 1;
+   */
+  After: Uint8Array;
+};
+
+/**
+ * Describes the message trustix_ext.v1.EvidenceRequest.
+ * Use `create(EvidenceRequestSchema)` to create a new message.
+ */
+export declare const EvidenceRequestSchema: GenMessage<EvidenceRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.EvidenceResponse
+ */
+export declare type EvidenceResponse = Message<"trustix_ext.v1.EvidenceResponse"> & {
+  /**
+   * By accused key, then by kind.
+   *
+   * @generated from field: repeated trustix_ext.v1.EvidenceItem Items = 1;
+   */
+  Items: EvidenceItem[];
+
+  /**
+   * Where the next page begins; absent when this is the last.
+   *
+   * @generated from field: optional bytes Next = 2;
+   */
+  Next: Uint8Array;
+};
+
+/**
+ * Describes the message trustix_ext.v1.EvidenceResponse.
+ * Use `create(EvidenceResponseSchema)` to create a new message.
+ */
+export declare const EvidenceResponseSchema: GenMessage<EvidenceResponse>;
+
+/**
+ * @generated from message trustix_ext.v1.EvidenceItem
+ */
+export declare type EvidenceItem = Message<"trustix_ext.v1.EvidenceItem"> & {
+  /**
+   * SHA-256 of the file.
+   *
+   * @generated from field: optional bytes ID = 1;
+   */
+  ID: Uint8Array;
+
+  /**
+   * @generated from field: optional string Kind = 2;
+   */
+  Kind: string;
+
+  /**
+   * The accused.
+   *
+   * @generated from field: optional bytes PublicKey = 3;
+   */
+  PublicKey: Uint8Array;
+
+  /**
+   * What the configuration calls them: a key may sign several logs.
+   *
+   * @generated from field: repeated string Names = 4;
+   */
+  Names: string[];
+
+  /**
+   * One sentence.
+   *
+   * @generated from field: optional string Summary = 5;
+   */
+  Summary: string;
+
+  /**
+   * Milliseconds since 1970 when it was kept.
+   *
+   * @generated from field: optional uint64 Time = 6;
+   */
+  Time: bigint;
+
+  /**
+   * Somebody else brought it.
+   *
+   * @generated from field: optional bool Imported = 7;
+   */
+  Imported: boolean;
+
+  /**
+   * Bytes of the file.
+   *
+   * @generated from field: optional uint64 Size = 8;
+   */
+  Size: bigint;
+};
+
+/**
+ * Describes the message trustix_ext.v1.EvidenceItem.
+ * Use `create(EvidenceItemSchema)` to create a new message.
+ */
+export declare const EvidenceItemSchema: GenMessage<EvidenceItem>;
+
+/**
+ * @generated from message trustix_ext.v1.GetEvidenceRequest
+ */
+export declare type GetEvidenceRequest = Message<"trustix_ext.v1.GetEvidenceRequest"> & {
+  /**
+   * @generated from field: optional bytes ID = 1;
+   */
+  ID: Uint8Array;
+};
+
+/**
+ * Describes the message trustix_ext.v1.GetEvidenceRequest.
+ * Use `create(GetEvidenceRequestSchema)` to create a new message.
+ */
+export declare const GetEvidenceRequestSchema: GenMessage<GetEvidenceRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.GetEvidenceResponse
+ */
+export declare type GetEvidenceResponse = Message<"trustix_ext.v1.GetEvidenceResponse"> & {
+  /**
+   * @generated from field: optional bytes File = 1;
+   */
+  File: Uint8Array;
+};
+
+/**
+ * Describes the message trustix_ext.v1.GetEvidenceResponse.
+ * Use `create(GetEvidenceResponseSchema)` to create a new message.
+ */
+export declare const GetEvidenceResponseSchema: GenMessage<GetEvidenceResponse>;
+
+/**
+ * @generated from message trustix_ext.v1.ImportEvidenceRequest
+ */
+export declare type ImportEvidenceRequest = Message<"trustix_ext.v1.ImportEvidenceRequest"> & {
+  /**
+   * @generated from field: optional bytes File = 1;
+   */
+  File: Uint8Array;
+};
+
+/**
+ * Describes the message trustix_ext.v1.ImportEvidenceRequest.
+ * Use `create(ImportEvidenceRequestSchema)` to create a new message.
+ */
+export declare const ImportEvidenceRequestSchema: GenMessage<ImportEvidenceRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.ImportEvidenceResponse
+ */
+export declare type ImportEvidenceResponse = Message<"trustix_ext.v1.ImportEvidenceResponse"> & {
+  /**
+   * Of the proof that is kept.
+   *
+   * @generated from field: optional bytes ID = 1;
+   */
+  ID: Uint8Array;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.ImportEvidenceResponse.Outcomes Outcome = 2;
+   */
+  Outcome: ImportEvidenceResponse_Outcomes;
+};
+
+/**
+ * Describes the message trustix_ext.v1.ImportEvidenceResponse.
+ * Use `create(ImportEvidenceResponseSchema)` to create a new message.
+ */
+export declare const ImportEvidenceResponseSchema: GenMessage<ImportEvidenceResponse>;
+
+/**
+ * @generated from enum trustix_ext.v1.ImportEvidenceResponse.Outcomes
+ */
+export enum ImportEvidenceResponse_Outcomes {
+  /**
+   * @generated from enum value: KEPT = 0;
+   */
+  KEPT = 0,
+
+  /**
+   * It, or another about the same, was kept before.
+   *
+   * @generated from enum value: KNOWN = 1;
+   */
+  KNOWN = 1,
+
+  /**
+   * So many of its kind are kept against the key that it says nothing new.
+   *
+   * @generated from enum value: ENOUGH = 2;
+   */
+  ENOUGH = 2,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.ImportEvidenceResponse.Outcomes.
+ */
+export declare const ImportEvidenceResponse_OutcomesSchema: GenEnum<ImportEvidenceResponse_Outcomes>;
+
+/**
  * Public, beside LogAPI.
  *
  * @generated from service trustix_ext.v1.LogExt
@@ -1388,6 +1596,34 @@ export declare const NodeExt: GenService<{
     methodKind: "unary";
     input: typeof OverrideBuilderRequestSchema;
     output: typeof BuilderStatusSchema;
+  },
+  /**
+   * The proofs of misbehaviour that are kept, page by page.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.Evidence
+   */
+  evidence: {
+    methodKind: "unary";
+    input: typeof EvidenceRequestSchema;
+    output: typeof EvidenceResponseSchema;
+  },
+  /**
+   * @generated from rpc trustix_ext.v1.NodeExt.GetEvidence
+   */
+  getEvidence: {
+    methodKind: "unary";
+    input: typeof GetEvidenceRequestSchema;
+    output: typeof GetEvidenceResponseSchema;
+  },
+  /**
+   * Keeps a proof that convicts a key of the configuration.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.ImportEvidence
+   */
+  importEvidence: {
+    methodKind: "unary";
+    input: typeof ImportEvidenceRequestSchema;
+    output: typeof ImportEvidenceResponseSchema;
   },
 }>;
 
