@@ -1,7 +1,10 @@
 /**
- * The daemon as installed, as a process of its own: the built command, the embedded store, 10 000 entries of 32-byte
- * keys and values. What it takes when idle; map proofs asked of it over loopback by 16 callers, every proof checked; what
- * it costs that a call is signed.
+ * The daemon as installed, as a process of its own: the command is built first (from the source it would take 45 MB more),
+ * the embedded store, 10 000 entries of 32-byte keys and values. What it takes when idle; map proofs asked of it over
+ * loopback by 16 callers, every proof checked; what it costs that a call is signed.
+ *
+ * An empty Node takes 43 MB, 35 of it the program itself. The daemon adds 19 of that program that only it uses, 38 of heap,
+ * of which 19 are in use, and 7 outside of it, LevelDB's included.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -24,6 +27,7 @@ import {
   type LogHead,
 } from "@trustix/protocol";
 import { verifyPresence } from "@trustix/merkle";
+import { bundle } from "../scripts/build/bundle.ts";
 import { median, report } from "./figure.ts";
 
 const ENTRIES = 10_000;
@@ -193,6 +197,7 @@ async function signedCalls({ socket, signed }: Running): Promise<void> {
   }
 }
 
+await bundle();
 await run("init", "--dir", join(home, "node"));
 await appendFile(join(home, "node/trustix.toml"), LISTENERS);
 const publicKey = parsePublicKey((await readFile(join(home, "node/log.pub"), "utf8")).trim());

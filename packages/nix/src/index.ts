@@ -23,6 +23,10 @@ export { nixRunner } from "./closure/run-nix.ts";
 
 export type { Clock } from "./clock.ts";
 
+// Binary caches as voters.
+export { createCacheVoters } from "./cache-voters/cache-voters.ts";
+export { DEFAULT_BUDGET_MS, type CacheVoterConfig, type CacheVotersOptions } from "./cache-voters/model.ts";
+
 // Binary cache proxy.
 export { createBinaryCacheProxy, type BinaryCacheProxy } from "./proxy/proxy.ts";
 export {

@@ -23,6 +23,18 @@ export type {
   VoteProof,
 } from "./types.ts";
 export { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
+export type {
+  CacheClaim,
+  CacheMemory,
+  CachePlace,
+  CacheVote,
+  CacheVoters,
+  KeptAnswer,
+  KeptVoice,
+  OpenCacheVoters,
+  SecondAnswer,
+  VoiceUpdate,
+} from "./cache-votes.ts";
 
 // Logs and protocols.
 export { findProtocol, NIX, parseProtocol, protocolFromWire, PROTOCOLS, TEST } from "./protocols.ts";

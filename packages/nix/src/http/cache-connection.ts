@@ -40,6 +40,7 @@ export class CacheConnection {
   readonly #options: CacheConnectionOptions;
   readonly #http: HttpGet;
   readonly #breaker: Breaker;
+  readonly #closing = new AbortController();
 
   /** Throws `TypeError` for what is no http(s) URL. */
   constructor(options: CacheConnectionOptions) {
@@ -71,7 +72,7 @@ export class CacheConnection {
    */
   async file<T>(name: string, maxBytes: number, read: (bytes: Uint8Array, what: string) => T): Promise<T> {
     const what = `${this.label}${name}`;
-    const limit = deadline(this.#options.clock, this.#options.budget);
+    const limit = deadline(this.#options.clock, this.#options.budget, this.#closing.signal);
     try {
       const answer = await this.#get(name, limit.signal, what);
       const made = read(await unlessAborted(limit.signal, readBody(answer, maxBytes, what)), what);
@@ -147,7 +148,7 @@ export class CacheConnection {
 
   /** Whether it answers anything sensible within its budget. */
   async #answers(): Promise<boolean> {
-    const limit = deadline(this.#options.clock, this.#options.budget);
+    const limit = deadline(this.#options.clock, this.#options.budget, this.#closing.signal);
     try {
       const answer = await this.#http.get("nix-cache-info", limit.signal);
       discard(answer);
@@ -159,7 +160,9 @@ export class CacheConnection {
     }
   }
 
+  /** Gives up what is under way. */
   async close(): Promise<void> {
+    this.#closing.abort(new Error("it is asked no more"));
     await this.#http.close();
   }
 }
