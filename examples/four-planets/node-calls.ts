@@ -2,7 +2,7 @@
 import { httpTransport, RpcError } from "@trustix/client";
 import { utf8 } from "@trustix/crypto";
 import { LogExt, NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
-import type { StatusResponse } from "@trustix/proto";
+import type { BuildersResponse, StatusResponse } from "@trustix/proto";
 import { NIX, parseNixValue, undecidedFromWire, voteFromWire } from "@trustix/protocol";
 import type { NixValue, Vote } from "@trustix/protocol";
 
@@ -15,6 +15,7 @@ export interface Verdict {
 
 export interface NodeCalls {
   status(): Promise<StatusResponse>;
+  builders(): Promise<BuildersResponse>;
   decide(storePath: string): Promise<Verdict>;
   /** What a published value says; `undefined` when the node does not have it. */
   value(digest: Uint8Array): Promise<NixValue | undefined>;
@@ -25,6 +26,7 @@ export function callsTo(url: string): NodeCalls {
   const transport = httpTransport(url);
   return {
     status: () => transport.unary(NodeExt.method.status, {}, { timeoutMs: 2000 }),
+    builders: () => transport.unary(NodeExt.method.builders, {}, { timeoutMs: 2000 }),
     async decide(storePath) {
       try {
         const { Decision, Votes } = await transport.unary(RPCApi.method.decide, {

@@ -44,6 +44,16 @@ export async function buildByScript(planet: Planet): Promise<ScriptedBuild[]> {
   ];
 }
 
+/** The same for packages of one file each. */
+export async function buildPartsByScript(planet: Planet, parts: readonly string[]): Promise<ScriptedBuild[]> {
+  const builds: ScriptedBuild[] = [];
+  for (const part of parts) {
+    const name = `${part}-1.0`;
+    builds.push(await build(planet, name, pathOf(name), [["part", `${part}\n`]], []));
+  }
+  return builds;
+}
+
 type Files = readonly (readonly [name: string, text: string])[];
 
 async function build(

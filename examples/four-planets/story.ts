@@ -10,6 +10,7 @@ import { installedNix, removeStores } from "@trustix/testkit/nix";
 import { installForReal, showNaiveInstall, showPrivacy, tryToInstall } from "./act-install.ts";
 import { buildEverywhere } from "./act-build.ts";
 import { showDecision } from "./act-decide.ts";
+import { showExclusion } from "./act-exclude.ts";
 import { fetchThroughProxy } from "./act-fetch.ts";
 import { COMPROMISED, startNetwork } from "./network.ts";
 import type { Network } from "./network.ts";
@@ -29,6 +30,7 @@ export async function tellStory(network: Network, voice: Voice, nixVersion: stri
     await tryToInstall(network, voice, built.telemetry);
     await showPrivacy(network, voice, built.local);
   }
+  await showExclusion(network, voice, nixVersion);
   return built.rocket;
 }
 

@@ -18,6 +18,22 @@ export const DEMO_PACKAGES = {
   unsubstitutable: "crew-list",
 } as const;
 
+/** Attributes of twelve small packages: enough of them that a builder which differs on all of these is excluded for it. */
+export const PAYLOAD = [
+  "antenna",
+  "battery",
+  "camera",
+  "drill",
+  "gyroscope",
+  "heater",
+  "ladder",
+  "magnet",
+  "nozzle",
+  "panel",
+  "radio",
+  "winch",
+] as const;
+
 const EXPRESSION = `
 let
   package = name: more: script: derivation ({
@@ -56,6 +72,7 @@ in rec {
   '';
   mission-plan = package "mission-plan" { preferLocalBuild = true; } ''echo secret target > $out'';
   crew-list = package "crew-list" { allowSubstitutes = false; } ''echo secret names > $out'';
+${PAYLOAD.map((name) => `  ${name} = package "${name}-1.0" { } ''mkdir $out; echo ${name} > $out/part'';`).join("\n")}
 }
 `;
 

@@ -6,4 +6,4 @@ export { installedNix, nixPrograms } from "./nix-programs.ts";
 export type { NixProgram } from "./nix-programs.ts";
 export { compromisedSandbox, makeNixParty, removeStores } from "./nix-party.ts";
 export type { Compression, NixParty, PartyOptions } from "./nix-party.ts";
-export { DEMO_PACKAGES, writeDemoPackages } from "./demo-packages.ts";
+export { DEMO_PACKAGES, PAYLOAD, writeDemoPackages } from "./demo-packages.ts";
