@@ -50,7 +50,14 @@ export { createSandbox, SANDBOX_LIMITS } from "./sandbox.ts";
 export type { DissentBound, StandingBounds } from "./standing/bounds.ts";
 export { agreeingOperators, DEFAULT_STANDING_BOUNDS } from "./standing/bounds.ts";
 export type { PathKind } from "./standing/classify-path.ts";
-export type { Dossier, EarlierExclusion, Override, Proof, SecondAnswer } from "./standing/dossier.ts";
+export {
+  type Dossier,
+  type EarlierExclusion,
+  type Override,
+  pardonOf,
+  type Proof,
+  type SecondAnswer,
+} from "./standing/dossier.ts";
 export type { Judgement } from "./standing/judge-voter.ts";
 export { packageOf } from "./standing/package-of.ts";
 export type { PackageFigures } from "./standing/package-table.ts";

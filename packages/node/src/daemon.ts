@@ -30,7 +30,8 @@ import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
 import { fileHeadMarker } from "./publisher/head-marker.ts";
 import { openPublisher } from "./publisher/publisher.ts";
 import { inheritedListeners, startServer, type ListenerOptions, type PublishedLog } from "./server/index.ts";
-import { openBuilders } from "./standing/builders.ts";
+import { StandingBuilders } from "./standing/builders.ts";
+import { DossierStore } from "./standing/dossier-store.ts";
 import { openFollower } from "./subscriber/index.ts";
 import { tellOfCopy, tellOfEvidence, tellOfHead, tellOfStanding } from "./tell-of-events.ts";
 import { readOrMakeToken, readToken } from "./write-token.ts";
@@ -123,10 +124,12 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const evidence = openEvidence({ store, crypto, clock, isConfigured: (publicKey) => isConfigured(config, publicKey) });
   closers.push(() => evidence.settled());
   evidence.onKept((kept) => tellOfEvidence(log, kept, namesOf(config, kept.evidence.publicKey)));
+  const dossier = await DossierStore.open(store);
   const follower = await openFollower({
     crypto,
     store,
     evidence,
+    pardonedUntil: (logId) => dossier.pardonedUntil(logId),
     clock,
     random: options.random,
     logs: config.subscribers,
@@ -146,10 +149,11 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   });
   closers.push(() => mirror.close());
   const own = [...published.values()].map(({ reader }) => reader);
-  const builders = await openBuilders({
+  const builders = new StandingBuilders({
     crypto,
     clock,
     store,
+    dossier,
     policies: config.deciders,
     bounds: config.standing,
     voters: scannedVoters(copied, keys, mirror),

@@ -161,6 +161,8 @@ export interface KeptEvidence {
 export interface Kept {
   /** Of the proof that is kept: another one, if that is about the same. */
   readonly id: string;
+  /** Milliseconds since 1970 when that was kept; now, if this one is not. */
+  readonly time: number;
   /** `known`: it, or another about the same, was kept before. `enough`: it is not, for there are so many of its kind. */
   readonly outcome: "kept" | "known" | "enough";
 }

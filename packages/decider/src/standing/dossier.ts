@@ -52,13 +52,13 @@ export interface Exclusion {
 }
 
 /** The last pardon of a voter: what was known until then does not count any more. */
-export function pardonOf(dossier: Dossier, voter: LogId): Override | undefined {
-  return latest(dossier.overrides, voter, "pardon");
+export function pardonOf(overrides: readonly Override[], voter: LogId): Override | undefined {
+  return latest(overrides, voter, "pardon");
 }
 
 /** Whether a voter is excluded whatever it claims: by the user, or by proof since the last pardon. */
 export function outrightExclusion(dossier: Dossier, voter: LogId): Exclusion | undefined {
-  const pardon = pardonOf(dossier, voter);
+  const pardon = pardonOf(dossier.overrides, voter);
   const order = latest(dossier.overrides, voter, "exclude");
   const byUser = order !== undefined && (pardon === undefined || isLater(order, pardon, dossier.overrides));
   const proofs = dossier.proofs
@@ -74,7 +74,7 @@ export function outrightExclusion(dossier: Dossier, voter: LogId): Exclusion | u
 
 /** The exclusion for dissent that was made before and has not been pardoned since. */
 export function standingExclusion(dossier: Dossier, voter: LogId): EarlierExclusion | undefined {
-  const pardoned = pardonOf(dossier, voter)?.at ?? -Infinity;
+  const pardoned = pardonOf(dossier.overrides, voter)?.at ?? -Infinity;
   return dossier.exclusions
     .filter((earlier) => earlier.voter === voter && earlier.at > pardoned)
     .reduce<EarlierExclusion | undefined>((first, one) => (first && first.at <= one.at ? first : one), undefined);

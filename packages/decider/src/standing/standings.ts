@@ -42,7 +42,7 @@ export function standingsOf({ figures, dossier, bounds, now }: Standings): Stand
     const { logId } = voter;
     const judgement = judgeVoter(voter, figures, bounds);
     const rest = { logId, judgement, figures: voter };
-    const pardon = pardonOf(dossier, logId);
+    const pardon = pardonOf(dossier.overrides, logId);
     const after = [describeFigures(voter), ...(pardon === undefined ? [] : [`pardoned: ${pardon.reason}`])];
     const outright = outrightExclusion(dossier, logId);
     if (outright !== undefined) {

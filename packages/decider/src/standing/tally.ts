@@ -211,7 +211,7 @@ function seatOf(voter: Voter, index: number, operators: Map<string, number>, dos
     logId: voter.logId,
     operator,
     judges: outrightExclusion(dossier, voter.logId) === undefined,
-    pardonedAt: pardonOf(dossier, voter.logId)?.at ?? -Infinity,
+    pardonedAt: pardonOf(dossier.overrides, voter.logId)?.at ?? -Infinity,
     counts: {
       claims: 0,
       single: 0,

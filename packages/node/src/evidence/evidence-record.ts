@@ -51,6 +51,11 @@ export function fileIn(record: Uint8Array): Uint8Array {
   return record.slice(HEADER_BYTES);
 }
 
+/** When the proof in a record was kept, without a look at the rest. */
+export function timeIn(record: Uint8Array): number {
+  return Buffer.from(record.buffer, record.byteOffset, 6).readUIntBE(0, 6);
+}
+
 /** Throws `corrupt` for what is not written here. Whether it convicts is not looked at. */
 export function decodeEvidence(crypto: Crypto, key: Uint8Array, record: Uint8Array): KeptEvidence {
   const reader = new RecordReader(record, "evidence", key);

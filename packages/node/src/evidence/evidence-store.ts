@@ -1,7 +1,7 @@
 /**
  * The proofs of misbehaviour that this node keeps, for good. Nothing is kept that does not convict; each is durable before
- * anybody acts on it. So many are kept of a kind against one key, the first ones: one convicts, and more of the same say
- * nothing new, so a liar cannot fill the disk.
+ * anybody acts on it. So many are kept of a kind against one key: one convicts, and more of the same say nothing new, so a
+ * liar cannot fill the disk. Of a log's key the first ones and the last one: after a pardon only what is newer convicts.
  */
 import {
   type Evidence,
@@ -13,11 +13,11 @@ import {
 } from "@trustix/client";
 import { type Crypto, toBase64, toHex } from "@trustix/crypto";
 import { ProtocolError } from "@trustix/protocol";
-import type { Store } from "@trustix/storage";
+import type { Change, Store } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
 import { allEvidence, evidenceAfter, evidenceAgainst, evidenceKey, evidencePlace } from "../logs/keys.ts";
 import type { Clock, EvidenceOrigin, EvidencePage, EvidenceStore, Kept, KeptEvidence } from "../model.ts";
-import { decodeEvidence, encodeEvidence, fileIn, hasSubject, placeOf } from "./evidence-record.ts";
+import { decodeEvidence, encodeEvidence, fileIn, hasSubject, placeOf, timeIn } from "./evidence-record.ts";
 
 /** Of one kind against a log's key. */
 const MOST_OF_LOG = 8;
@@ -141,18 +141,23 @@ class StoredEvidence implements EvidenceStore {
     const place = placeOf(crypto, evidence, file);
     const id = toHex(place.id);
     const { from, to } = evidenceAgainst(place.publicKey, place.kind);
-    let count = 0;
-    for await (const [key] of store.range(from, to, { keysOnly: true })) {
-      const other = evidencePlace(key);
-      const isSame = hasSubject(place) ? toHex(other.subject) === toHex(place.subject) : toHex(other.id) === id;
-      if (isSame) return { id: toHex(other.id), outcome: "known" };
-      count++;
-    }
-    if (count >= (accusesLog(evidence.kind) ? MOST_OF_LOG : MOST_OF_CACHE)) return { id, outcome: "enough" };
     const time = clock.now();
-    await store.write([[evidenceKey(place), encodeEvidence(file, time, origin)]]);
+    let count = 0;
+    let last: { readonly key: Uint8Array; readonly time: number } | undefined;
+    for await (const [key, record] of store.range(from, to)) {
+      const other = evidencePlace(key);
+      const keptAt = timeIn(record);
+      const isSame = hasSubject(place) ? toHex(other.subject) === toHex(place.subject) : toHex(other.id) === id;
+      if (isSame) return { id: toHex(other.id), time: keptAt, outcome: "known" };
+      count++;
+      if (last === undefined || keptAt >= last.time) last = { key, time: keptAt };
+    }
+    const isLog = accusesLog(evidence.kind);
+    if (!isLog && count >= MOST_OF_CACHE) return { id, time, outcome: "enough" };
+    const tooMany: Change[] = isLog && count >= MOST_OF_LOG ? [[last!.key, undefined]] : [];
+    await store.write([...tooMany, [evidenceKey(place), encodeEvidence(file, time, origin)]]);
     const kept: KeptEvidence = { id, evidence, time, origin, bytes: file.length };
     for (const call of this.#listeners) call(kept);
-    return { id, outcome: "kept" };
+    return { id, time, outcome: "kept" };
   }
 }

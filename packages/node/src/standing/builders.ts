@@ -21,12 +21,13 @@ import type { ScannedVoter } from "../claims/scan-claims.ts";
 import { NodeError } from "../errors.ts";
 import type { Builders, Clock, LogReader, Values } from "../model.ts";
 import { countClaims } from "./count-claims.ts";
-import { DossierStore } from "./dossier-store.ts";
+import type { DossierStore } from "./dossier-store.ts";
 
 export interface BuildersOptions {
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly store: Store;
+  readonly dossier: DossierStore;
   readonly policies: readonly Policy[];
   readonly bounds: StandingBounds;
   /** Voters whose claims lie in the claims table, by serial. */
@@ -45,15 +46,8 @@ export interface BuildersOptions {
 const SOON_MS = 200;
 const SHARE_OF_TIME = 20;
 
-/** Reads what is remembered: who was excluded is so from the start. Throws `corrupt`. */
-export async function openBuilders(options: BuildersOptions): Promise<StandingBuilders> {
-  const dossier = await DossierStore.open(options.store);
-  return new StandingBuilders(options, dossier);
-}
-
 export class StandingBuilders implements Builders {
   readonly #options: BuildersOptions;
-  readonly #dossier: DossierStore;
   readonly #closing = new AbortController();
   #standings: ReadonlyMap<LogId, Standing>;
   #packages: ReadonlyMap<string, readonly PackageFigures[]> = new Map();
@@ -63,9 +57,9 @@ export class StandingBuilders implements Builders {
   #timer: { cancel(): void } | undefined;
   #restUntil = 0;
 
-  constructor(options: BuildersOptions, dossier: DossierStore) {
+  /** From what is remembered: who was excluded is so from the start. */
+  constructor(options: BuildersOptions) {
     this.#options = options;
-    this.#dossier = dossier;
     this.#standings = this.#judged(options.policies.map((policy) => this.#tally(policy)));
   }
 
@@ -83,7 +77,7 @@ export class StandingBuilders implements Builders {
   }
 
   overrides(): readonly Override[] {
-    return this.#dossier.overrides;
+    return this.#options.dossier.overrides;
   }
 
   packages(protocolId: string): readonly PackageFigures[] {
@@ -93,13 +87,14 @@ export class StandingBuilders implements Builders {
   async override(override: Omit<Override, "at">): Promise<Standing> {
     if (!this.#standings.has(override.voter))
       throw new NodeError("not_found", `voter ${override.voter} is not configured`);
-    await this.#dossier.addOverride({ ...override, at: this.#options.clock.now() });
+    await this.#options.dossier.addOverride({ ...override, at: this.#options.clock.now() });
     await this.count();
     return this.#standings.get(override.voter)!;
   }
 
   async addSecondAnswer(voter: LogId, key: string, path: Uint8Array): Promise<void> {
-    if (await this.#dossier.addSecondAnswer({ voter, key, at: this.#options.clock.now() }, path)) this.changed();
+    if (await this.#options.dossier.addSecondAnswer({ voter, key, at: this.#options.clock.now() }, path))
+      this.changed();
   }
 
   changed(): void {
@@ -165,7 +160,7 @@ export class StandingBuilders implements Builders {
   }
 
   #whole(): Dossier {
-    return { ...this.#dossier.dossier(), proofs: this.#options.proofs() };
+    return { ...this.#options.dossier.dossier(), proofs: this.#options.proofs() };
   }
 
   /** An exclusion for dissent stays, whatever is claimed afterwards. */
@@ -174,7 +169,7 @@ export class StandingBuilders implements Builders {
     for (const { logId, standing, cause, since, reasons } of standings.values()) {
       const isNew = this.#standings.get(logId)?.standing !== "excluded";
       if (standing === "excluded" && cause === "dissent" && isNew)
-        await this.#dossier.addExclusion({ voter: logId, at: since ?? now, reason: reasons[0]! });
+        await this.#options.dossier.addExclusion({ voter: logId, at: since ?? now, reason: reasons[0]! });
     }
   }
 

@@ -6,7 +6,7 @@
  * `60 s voter(32) path(32)`: the first second answer for a key.
  */
 import { fromHex, utf8, utf8Text } from "@trustix/crypto";
-import type { Dossier, EarlierExclusion, Override, SecondAnswer } from "@trustix/decider";
+import { type Dossier, type EarlierExclusion, type Override, pardonOf, type SecondAnswer } from "@trustix/decider";
 import { type Hash, type LogId, parseLogId } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
@@ -50,6 +50,11 @@ export class DossierStore {
   /** What the user said, oldest first. */
   get overrides(): readonly Override[] {
     return this.#overrides;
+  }
+
+  /** Proof of before does not count, milliseconds since 1970. */
+  pardonedUntil(voter: LogId): number | undefined {
+    return pardonOf(this.#overrides, voter)?.at;
   }
 
   /** Everything but proofs, which lie with the evidence. */

@@ -10,7 +10,7 @@ import type { Evidence } from "@trustix/client";
 import { describeEvidence, sameHead } from "@trustix/client";
 import type { LogClient } from "@trustix/client";
 import type { LogHead, LogInfo } from "@trustix/protocol";
-import type { Clock, Conviction } from "../model.ts";
+import type { Clock, Conviction, Kept } from "../model.ts";
 import { Connections, gravest, idOf } from "./connect-heads.ts";
 import type { ProofOptions, ShownHead, Unconnected } from "./connect-heads.ts";
 import type { RememberedHead, RememberedLogs } from "./remembered-logs.ts";
@@ -39,8 +39,10 @@ const MAX_LOOSE = 16;
 
 export interface FollowedHeadOptions {
   readonly memory: RememberedLogs;
-  /** Keeps proof against the log; whatever comes of it, the log's key lied. */
-  readonly keep: (evidence: Evidence) => Promise<unknown>;
+  /** Keeps proof against the log. Resolves with the time when it, or proof of the same, was first kept. */
+  readonly keep: (evidence: Evidence) => Promise<Pick<Kept, "time">>;
+  /** Until when proof is forgiven. */
+  readonly pardonedUntil: () => number | undefined;
   readonly clock: Clock;
   /** Called whenever votes may come out differently from now on. */
   readonly changed: () => void;
@@ -49,7 +51,19 @@ export interface FollowedHeadOptions {
 /** What was known of the log before. */
 interface Known {
   readonly held: RememberedHead | undefined;
-  readonly against: Conviction | undefined;
+  readonly proofs: readonly Proof[];
+}
+
+/** Kept proof against the log. */
+export interface Proof {
+  readonly evidence: Evidence;
+  /** Milliseconds since 1970 when it was kept. */
+  readonly time: number;
+}
+
+interface KnownProof extends Conviction {
+  /** Of heads that contradict each other: `idOf` both. */
+  readonly heads: ReadonlySet<string>;
 }
 
 export class FollowedHead {
@@ -61,7 +75,7 @@ export class FollowedHead {
   #held: LogHead | undefined;
   #unsettled: string | undefined;
   #seenAt: number | undefined;
-  #against: Conviction | undefined;
+  readonly #proofs: KnownProof[];
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(info: LogInfo, known: Known, options: FollowedHeadOptions) {
@@ -69,7 +83,7 @@ export class FollowedHead {
     this.#options = options;
     this.#held = known.held?.head;
     this.#seenAt = known.held?.time;
-    this.#against = known.against;
+    this.#proofs = known.proofs.map(proofOf).sort((a, b) => a.time - b.time);
   }
 
   get held(): LogHead | undefined {
@@ -81,9 +95,9 @@ export class FollowedHead {
     return this.#seenAt;
   }
 
-  /** Why nothing is taken from this log any more; `undefined` while it is trusted to keep one history. */
+  /** Why nothing is taken from this log any more; `undefined` while it is trusted to keep one history, or pardoned. */
   get against(): Conviction | undefined {
-    return this.#against;
+    return this.#proofs.find((proof) => !this.#isPardoned(proof));
   }
 
   /** Why no head can be held although valid ones came; `undefined` while one is held or none came. */
@@ -101,27 +115,36 @@ export class FollowedHead {
     return verdicts;
   }
 
-  /** Keeps proof that was checked; from then on nothing counts that the log says. */
+  /** Keeps proof that was checked; from then on nothing counts that the log says, unless that was forgiven before. */
   async convict(evidence: Evidence): Promise<void> {
-    if (this.#against !== undefined) return;
-    const time = this.#options.clock.now();
-    await this.#options.keep(evidence);
-    this.accuse({ why: describeEvidence(evidence), time });
+    if (this.against !== undefined) return;
+    const { time } = await this.#options.keep(evidence);
+    this.accuse({ evidence, time });
   }
 
   /** Proof is kept. */
-  accuse(conviction: Conviction): void {
-    if (this.#against !== undefined) return;
-    this.#against = conviction;
+  accuse(proof: Proof): void {
+    const known = proofOf(proof);
+    if (this.against !== undefined || this.#isPardoned(known)) return;
+    this.#proofs.push(known);
     this.#options.changed();
+  }
+
+  #isPardoned({ time }: Conviction): boolean {
+    return time <= (this.#options.pardonedUntil() ?? -Infinity);
+  }
+
+  /** Whether a head is part of proof that was pardoned: if it is of the other history, that is known. */
+  #isForgiven(id: string): boolean {
+    return this.#proofs.some((proof) => proof.heads.has(id) && this.#isPardoned(proof));
   }
 
   async #judge(shown: readonly ShownHead[], round: Connections): Promise<Verdict[]> {
     const refused = new Map<string, Unconnected>();
-    let taken = this.#against === undefined && (await this.#takeLargest(shown, round, refused));
+    let taken = this.against === undefined && (await this.#takeLargest(shown, round, refused));
     const verdicts: Verdict[] = [];
     for (const one of shown) {
-      if (this.#against !== undefined) break;
+      if (this.against !== undefined) break;
       const verdict = await this.#verdictOn(one, round, refused);
       verdicts.push(taken && verdict.kind === "held" ? { kind: "taken" } : verdict);
       if (verdict.kind === "held") taken = false;
@@ -140,8 +163,11 @@ export class FollowedHead {
   ): Promise<boolean> {
     const held = this.#held;
     const heads = new Map(shown.map(({ head }) => [idOf(head), head]));
-    const rivals = [...new Map([...this.#loose, ...heads])].filter(([id]) => !this.#olderForms.has(id));
-    const candidates = [...heads].filter(([, head]) => held === undefined || head.treeSize > held.treeSize);
+    const isSettled = (id: string): boolean => this.#olderForms.has(id) || this.#isForgiven(id);
+    const rivals = [...new Map([...this.#loose, ...heads])].filter(([id]) => !isSettled(id));
+    const candidates = rivals.filter(
+      ([id, head]) => heads.has(id) && (held === undefined || head.treeSize > held.treeSize),
+    );
     for (const [id, head] of candidates.sort(([, a], [, b]) => b.treeSize - a.treeSize)) {
       const others = rivals.flatMap(([other, rival]) => (other === id ? [] : rival));
       const links = await Promise.all([held, ...others].map((other) => round.connect(other, head)));
@@ -177,7 +203,7 @@ export class FollowedHead {
     const link = refused.get(id) ?? (await round.connect(held, head));
     switch (link.kind) {
       case "contradiction":
-        await this.convict(link.evidence);
+        if (!this.#isForgiven(id)) await this.convict(link.evidence);
         return { kind: "contradiction", why: link.why };
       case "consistent":
         this.#rememberOlder(head);
@@ -208,6 +234,12 @@ export class FollowedHead {
     if (this.#olderForms.size >= KNOWN_OLDER) this.#olderForms.clear();
     this.#olderForms.add(idOf(head));
   }
+}
+
+function proofOf({ evidence, time }: Proof): KnownProof {
+  const isOfHeads = "first" in evidence && "second" in evidence;
+  const heads = isOfHeads ? [idOf(evidence.first), idOf(evidence.second)] : [];
+  return { why: describeEvidence(evidence), time, heads: new Set(heads) };
 }
 
 function isRefusal(verdict: Verdict): verdict is Extract<Verdict, { kind: "unproved" }> {

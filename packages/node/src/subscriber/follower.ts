@@ -5,11 +5,11 @@
  * node's. A remote that is down, lacks a log or lies is a state to show, never a reason to stop.
  */
 import type { Evidence, HeadResult, LogAtRemote, LogClient } from "@trustix/client";
-import { accusesLog, checkEvidence, describeEvidence, logClient } from "@trustix/client";
+import { accusesLog, checkEvidence, logClient } from "@trustix/client";
 import { equalBytes } from "@trustix/crypto";
 import { ProtocolError, type Hash, type LogId, type Testimony } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { Clock, Conviction, FollowedLog, KeptEvidence, NoHead } from "../model.ts";
+import type { Clock, Conviction, FollowedLog, Kept, KeptEvidence, NoHead } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
 import { castVote } from "./cast-vote.ts";
 import type { ProofOptions, ShownHead } from "./connect-heads.ts";
@@ -34,24 +34,20 @@ interface Followed {
 export async function openFollower(options: FollowerOptions): Promise<CacheableFollower> {
   const { clock, evidence } = options;
   const memory = new RememberedLogs(options.store, options.crypto);
-  const keep = (proof: Evidence): Promise<unknown> => evidence.keep(proof, "found");
+  const keep = (proof: Evidence): Promise<Kept> => evidence.keep(proof, "found");
+  const pardoned = (logId: LogId): number | undefined => options.pardonedUntil?.(logId);
   const known = await Promise.all(
     options.logs.map(async ({ info }) => {
-      const kept = await evidence.against(info.publicKey);
-      const [first] = kept.flatMap((proof) => convictionBy(proof) ?? []).sort((a, b) => a.time - b.time);
-      return { held: await memory.load(info), against: first };
+      const proofs = (await evidence.against(info.publicKey)).filter((kept) => accusesLog(kept.evidence.kind));
+      return { held: await memory.load(info), proofs };
     }),
   );
   return new RemoteFollower(options, (changed) =>
     options.logs.map(({ info }, i) => {
-      return new FollowedHead(info, known[i]!, { memory, keep, clock, changed: () => changed(info.id) });
+      const of = { changed: () => changed(info.id), pardonedUntil: () => pardoned(info.id) };
+      return new FollowedHead(info, known[i]!, { memory, keep, clock, ...of });
     }),
   );
-}
-
-/** `undefined`: proof that does not concern logs. */
-function convictionBy({ evidence, time }: KeptEvidence): Conviction | undefined {
-  return accusesLog(evidence.kind) ? { why: describeEvidence(evidence), time } : undefined;
 }
 
 class RemoteFollower implements CacheableFollower {
@@ -261,10 +257,9 @@ class RemoteFollower implements CacheableFollower {
 
   /** Proof of whatever origin: a key that lied has no say in any of its logs. */
   #accuse(kept: KeptEvidence): void {
-    const conviction = convictionBy(kept);
-    if (conviction === undefined) return;
+    if (!accusesLog(kept.evidence.kind)) return;
     for (const { head } of this.#followed.values()) {
-      if (equalBytes(head.info.publicKey, kept.evidence.publicKey)) head.accuse(conviction);
+      if (equalBytes(head.info.publicKey, kept.evidence.publicKey)) head.accuse(kept);
     }
   }
 
@@ -323,7 +318,8 @@ class RemoteFollower implements CacheableFollower {
         log.places.note(remote, "unreachable", verdict.why);
         return verdict.cause === "unable";
       case "contradiction":
-        return true;
+        // Of a log that was pardoned: the other history is not taken, and the one that is held goes on.
+        return log.head.against !== undefined || this.#note(remote, log, "refused", verdict.why, true);
     }
   }
 

@@ -10,6 +10,8 @@ export interface FollowerOptions {
   readonly store: Store;
   /** Where proofs against logs are kept, whoever found them. */
   readonly evidence: Pick<EvidenceStore, "keep" | "against" | "onKept">;
+  /** Until when proof against a log is forgiven, in milliseconds since 1970; asked whenever it matters. */
+  readonly pardonedUntil?: ((logId: LogId) => number | undefined) | undefined;
   readonly clock: Clock;
   /** 0..1, for jitter. */
   readonly random: () => number;

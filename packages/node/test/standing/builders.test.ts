@@ -5,7 +5,8 @@ import { utf8 } from "@trustix/crypto";
 import { FakeLog, FakeNode, FakeReader } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { openValues } from "../../src/logs/values.ts";
-import { openBuilders, type StandingBuilders } from "../../src/standing/builders.ts";
+import { StandingBuilders } from "../../src/standing/builders.ts";
+import { DossierStore } from "../../src/standing/dossier-store.ts";
 import { mirrored, type Mirrored } from "../mirror/mirrors.ts";
 import { crypto } from "../subscriber/network.ts";
 
@@ -37,11 +38,12 @@ async function party(
   const told: string[] = [];
   const readers = own.map((log) => new FakeReader(log));
   const reader = (logId: LogId) => readers.find(({ info }) => info.id === logId) ?? net.mirror.reader(logId);
-  const open = (): Promise<StandingBuilders> =>
-    openBuilders({
+  const open = async (): Promise<StandingBuilders> =>
+    new StandingBuilders({
       crypto,
       clock: net.clock,
       store: net.store,
+      dossier: await DossierStore.open(net.store),
       policies: [
         {
           ...POLICY_DEFAULTS,

@@ -167,6 +167,45 @@ test("two heads of one size: both are kept, the held one stays, and the log is e
   expect((await again.vote(honest, "a0")).outcome).toBe("excluded");
 });
 
+test("a pardon forgives what was proved until then, the same again too; what is proved afterwards convicts anew", async () => {
+  const honest = grown("saturn", 3);
+  const fork = (value: string): FakeLog => {
+    const forked = grown("saturn", 2);
+    forked.publish(["a2", "value a2"], ["b2", value]);
+    return forked;
+  };
+  const store = openMemoryStore();
+  const said: { pardonAt?: number } = {};
+  const pardonedUntil = (): number | undefined => said.pardonAt;
+  const [own, replica] = [new FakeNode("memory:s", honest), new FakeNode("memory:r", honest)];
+  const net = await follow([honest], [own, replica], { store, pardonedUntil });
+  replica.logs.set(honest.info.id, fork("another value"));
+  await net.follower.pollNow();
+  expect((await net.vote(honest, "a0")).outcome).toBe("excluded");
+
+  await net.clock.advance(1000);
+  said.pardonAt = net.clock.now();
+  await net.clock.advance(1000);
+  honest.publish(["a3", "value a3"]);
+  await net.follower.pollNow();
+  expect(net.log(honest).head).toEqual(honest.head());
+  expect((await net.vote(honest, "a3")).outcome).toBe("claims");
+  expect(net.states(honest)).toEqual(["reachable", "refused"]);
+  expect(net.proofs).toHaveLength(1);
+
+  // The same after a restart, at the hands of the same liar.
+  await net.follower.close();
+  const again = await follow([honest], [own, replica], { store, pardonedUntil });
+  expect(again.follower.against(honest.info.id)).toBeUndefined();
+  await again.clock.advance(10_000);
+  replica.logs.set(honest.info.id, fork("a third value"));
+  await again.follower.pollNow();
+  expect((await again.vote(honest, "a0")).outcome).toBe("excluded");
+  await again.follower.close();
+  const last = await follow([honest], [own, replica], { store, pardonedUntil });
+  expect(last.follower.against(honest.info.id)?.why).toBe("the log of size 7 does not begin with the one of size 6");
+});
+
 test("a log that rewrote its history is refused and convicted, found on a later poll or at another remote", async () => {
   const honest = grown("saturn", 4);
   const rewritten = new FakeLog(crypto, "saturn");
