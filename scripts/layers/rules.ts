@@ -37,7 +37,7 @@ const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<
           claims: ["logs"],
           mirror: ["logs", "claims"],
           standing: ["logs", "claims"],
-          fsck: ["logs", "publisher", "evidence"],
+          fsck: ["logs", "publisher", "mirror", "claims", "standing", "evidence"],
         },
       },
     ],

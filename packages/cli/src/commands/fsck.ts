@@ -73,9 +73,27 @@ function markersOf(config: Config | undefined): Pick<FsckOptions, "marked"> {
   return folder === undefined ? {} : { marked: (logId) => fileHeadMarker(folder, logId).read() };
 }
 
-function reportLines({ logId, entries, heads, waiting, refused, problems, problemCount }: LogReport): string[] {
-  const sizes = `${counted(entries, "entry", "entries")}, ${counted(heads, "head", "heads")}, ${waiting} waiting, ${refused} refused`;
-  return [`log ${logId}: ${sizes}: ${verdict(problemCount)}`, ...problemLines(problems, problemCount)];
+function reportLines(report: LogReport): string[] {
+  const { logId, problems, problemCount } = report;
+  const what = report.kind === "copy" ? "copy of log" : "log";
+  return [
+    `${what} ${logId}: ${sizesOf(report).join(", ")}: ${verdict(problemCount)}`,
+    ...problemLines(problems, problemCount),
+  ];
+}
+
+function sizesOf(report: LogReport): string[] {
+  const entries = counted(report.entries, "entry", "entries");
+  if (report.kind === "published") {
+    const { heads, waiting, refused } = report;
+    return [entries, counted(heads, "head", "heads"), `${waiting} waiting`, `${refused} refused`];
+  }
+  const { served, withoutValue } = report;
+  return [
+    entries,
+    served === undefined ? "no head served" : `a head of ${served} served`,
+    ...(withoutValue === 0 ? [] : [`${withoutValue} without value`]),
+  ];
 }
 
 function storeLines({ values, followed, evidence, problems, problemCount }: StoreReport): string[] {

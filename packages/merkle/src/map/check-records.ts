@@ -34,6 +34,18 @@ export function* checkMapRecords(crypto: Crypto, prefix: Uint8Array, at: MapVers
   return check.problems;
 }
 
+/**
+ * The version as its own first page has it, for one whose root nobody keeps; `undefined` where that page is not stored.
+ * What it says of itself is right if `checkMapRecords` finds nothing wrong. Throws `bad_record`.
+ */
+export function* mapVersionInPages(crypto: Crypto, prefix: Uint8Array, version: number): Needs<MapVersion | undefined> {
+  const key = new MapKeys(prefix).page(new Uint8Array(PATH_BYTES), 0, 0, version);
+  const [record] = yield { kind: "get", keys: [key] };
+  if (record === undefined) return undefined;
+  const page = readPage(record, new MapHasher(crypto));
+  return { root: page.hash(1).slice(), size: 1 + Math.max(...page.max), version, border: PAGE_LEVELS };
+}
+
 type Indices = readonly [min: number, max: number];
 const NO_INDICES: Indices = [Infinity, -1];
 

@@ -14,4 +14,4 @@ export type { MapVersion } from "./version.ts";
 export type { Applied } from "./apply.ts";
 export { absenceBeside } from "./prove.ts";
 export type { MapAnswer } from "./prove.ts";
-export { checkMapRecords } from "./check-records.ts";
+export { checkMapRecords, mapVersionInPages } from "./check-records.ts";

@@ -2,7 +2,7 @@
 import { fromHex } from "@trustix/crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { checkMapRecords } from "../../src/index.ts";
+import { checkMapRecords, mapVersionInPages } from "../../src/index.ts";
 import { crypto, inBatches, pathOf, PREFIX, runs, someOptions, somePaths, World } from "./world.ts";
 
 const problemsOf = (world: World, version: number): string[] =>
@@ -13,7 +13,11 @@ test("every version that the map wrote is found sound", () => {
     fc.property(somePaths, fc.integer({ min: 1, max: 40 }), someOptions, (paths, size, options) => {
       const world = new World(options);
       for (const batch of inBatches(paths, [size])) world.append(batch);
-      for (const version of world.versions.keys()) expect(problemsOf(world, version)).toEqual([]);
+      for (const [version, at] of world.versions.entries()) {
+        expect(problemsOf(world, version)).toEqual([]);
+        const told = world.records.run(mapVersionInPages(crypto, PREFIX, version));
+        expect(told && { ...told, border: at.border }).toEqual(at.border === 0 ? undefined : at);
+      }
     }),
     runs(40),
   );

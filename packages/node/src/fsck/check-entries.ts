@@ -1,6 +1,6 @@
 /**
- * The log tree, grown again from the entries: every tile, the root of every retained head, the value behind every
- * entry, and the records that find a Nix path by its hash part.
+ * The log tree, grown again from the entries: every tile, the root of every head, and the records that find a Nix path by
+ * its hash part.
  */
 import { equalBytes, toHex } from "@trustix/crypto";
 import { type LogEntry, LogTreeError, entryLeafHashInto } from "@trustix/merkle";
@@ -8,59 +8,57 @@ import { NIX } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import { RecordReader } from "../logs/byte-records.ts";
 import { hashPartOf } from "../logs/hash-part.ts";
-import type { StoredHead } from "../logs/head-record.ts";
-import { valueKey } from "../logs/keys.ts";
 import { readEntries } from "../logs/read-entries.ts";
-import { storedHeads } from "./check-heads.ts";
 import { TreeCheck } from "./check-log-tree.ts";
 import type { Check } from "./fsck.ts";
-import { storedEntries } from "./stored-entries.ts";
+import { type EntryRun, storedEntries } from "./stored-entries.ts";
+
+/** What the entries are held against. */
+export interface EntriesWanted {
+  /** How many there are to be. */
+  readonly total: number;
+  /** Who says so: `the newest head`. */
+  readonly teller: string;
+  /** Heads over the first so many entries, the smallest first. */
+  readonly heads: AsyncIterator<{ readonly treeSize: number; readonly logRoot: Uint8Array }>;
+  /** Checks what else each run of entries calls for. */
+  readonly checkRun: (run: EntryRun) => Promise<void>;
+}
 
 /** Returns how many entries there are. */
-export async function checkEntries(check: Check, newest: StoredHead | undefined): Promise<number> {
+export async function checkEntries(check: Check, wanted: EntriesWanted): Promise<number> {
   const { reads, crypto, keys, findings, progress } = check;
-  const total = newest?.head.treeSize ?? 0;
+  const { total, teller, heads } = wanted;
   const tree = new TreeCheck(crypto, reads, keys.logTiles, "log", findings);
-  // Reported by the check of heads already.
-  const heads = storedHeads({ ...check, findings: findings.muted() });
   let next = await heads.next();
   const compareHeads = async (): Promise<void> => {
-    for (; !next.done && next.value.head.treeSize <= tree.tree.size; next = await heads.next())
-      if (next.value.head.treeSize === tree.tree.size)
-        tree.compareRoot(next.value.head.logRoot, `head of ${tree.tree.size} entries`);
+    for (; !next.done && next.value.treeSize <= tree.tree.size; next = await heads.next())
+      if (next.value.treeSize === tree.tree.size)
+        tree.compareRoot(next.value.logRoot, `head of ${tree.tree.size} entries`);
   };
   await compareHeads();
-  for await (const { first, entries } of storedEntries(check, true)) {
+  for await (const run of storedEntries(check, true)) {
+    const { first, entries } = run;
     const hashes = new Uint8Array(entries.length * 32);
     for (const [i, { key, valueDigest }] of entries.entries())
       entryLeafHashInto(crypto, key, valueDigest, hashes, i * 32);
     for (let at = 0; at < entries.length;) {
-      const boundary = next.done ? Infinity : next.value.head.treeSize - tree.tree.size;
+      const boundary = next.done ? Infinity : next.value.treeSize - tree.tree.size;
       const take = Math.min(entries.length - at, boundary);
       await tree.append(hashes.subarray(at * 32, (at + take) * 32));
       at += take;
       await compareHeads();
     }
-    await checkValues(check, entries);
+    await wanted.checkRun(run);
     if (check.info.protocol.id === NIX.id) await checkHashParts(check, entries, first);
     progress("entries", tree.tree.size, total);
   }
   await tree.finish();
   const { size } = tree.tree;
-  if (size > total) findings.add("surplus", `${size} entries are stored, the newest head has ${total}`);
-  if (size < total) findings.add("missing", `${size} entries are stored, the newest head has ${total}`);
+  if (size > total) findings.add("surplus", `${size} entries are stored, ${teller} has ${total}`);
+  if (size < total) findings.add("missing", `${size} entries are stored, ${teller} has ${total}`);
   if (check.info.protocol.id === NIX.id) await checkHashPartRecords(check, size);
   return size;
-}
-
-async function checkValues({ reads, crypto, findings }: Check, entries: readonly LogEntry[]): Promise<void> {
-  const values = await reads.getMany(entries.map(({ valueDigest }) => valueKey(valueDigest)));
-  for (const [i, { valueDigest }] of entries.entries()) {
-    const value = values[i];
-    if (!value) findings.add("missing", `value ${toHex(valueDigest)}`);
-    else if (!equalBytes(crypto.sha256(value), valueDigest))
-      findings.add("wrong", `value ${toHex(valueDigest)} has another digest`);
-  }
 }
 
 /** Each path can be found by its hash part. */

@@ -2,9 +2,9 @@
  * What is kept of followed logs: held heads. They can all be read; signatures are checked for the logs whose keys are
  * known, because the store does not hold them.
  */
-import { type Crypto, toHex } from "@trustix/crypto";
+import { concatBytes, type Crypto, fromHex, toHex } from "@trustix/crypto";
 import { LogHeadSchema } from "@trustix/proto";
-import { decode, headFromWire, type LogInfo, verifyHead } from "@trustix/protocol";
+import { decode, headFromWire, type LogHead, type LogId, type LogInfo, verifyHead } from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
 import { followedRecords } from "../logs/keys.ts";
 import type { Findings } from "./report.ts";
@@ -36,8 +36,19 @@ export async function checkFollowed(
   return count;
 
   function checkHead(what: string, record: Uint8Array, publicKey: Uint8Array | undefined): void {
-    const head = findings.reading(what, () => headFromWire(decode(LogHeadSchema, record, MAX_HEAD_BYTES)));
+    const head = findings.reading(what, () => readHead(record));
     if (head && publicKey && !verifyHead(crypto, publicKey, head))
       findings.add("wrong", `${what}: not signed by the log's key`);
   }
+}
+
+/** The held head of one followed log; `undefined` where there is none, or none that can be read. */
+export async function heldHead(reads: Reads, logId: LogId, findings: Findings): Promise<LogHead | undefined> {
+  const key = concatBytes(followedRecords().from, fromHex(logId), Uint8Array.of(HEAD));
+  const [record] = await reads.getMany([key]);
+  return record && findings.reading("", () => readHead(record.subarray(TIME_BYTES)));
+}
+
+function readHead(bytes: Uint8Array): LogHead {
+  return headFromWire(decode(LogHeadSchema, bytes, MAX_HEAD_BYTES));
 }

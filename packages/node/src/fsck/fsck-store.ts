@@ -1,16 +1,19 @@
 /**
  * Checks what is in a store beside its logs' own records, which `fsck` checks log by log: the layout record, values that
- * no entry claims, what is kept of followed logs, evidence and signed calls, and that nothing lies where nothing should be.
+ * no entry claims, what is kept of followed logs, of voters, evidence and signed calls, and that nothing lies where
+ * nothing should be.
  */
 import { type Crypto, fromHex, toHex } from "@trustix/crypto";
-import type { LogInfo } from "@trustix/protocol";
+import type { LogId, LogInfo } from "@trustix/protocol";
 import type { Reads, Store } from "@trustix/storage";
 import { emptyRanges, LogKeys, logRecordKey, NODE_KEY } from "../logs/keys.ts";
 import { decodeNode, serialOf } from "../logs/register-logs.ts";
 import { checkCalls } from "./check-calls.ts";
+import { type ClaimingVoter, checkClaimTable } from "./check-claims.ts";
+import { checkDossier } from "./check-dossier.ts";
 import { checkKeptEvidence } from "./check-evidence.ts";
 import { checkFollowed } from "./check-followed.ts";
-import { checkUnclaimed } from "./check-values.ts";
+import { checkUnclaimed, entriesOfCopy } from "./check-values.ts";
 import { Findings, type Progress, type StoreReport } from "./report.ts";
 
 export interface FsckStoreOptions {
@@ -29,12 +32,14 @@ export async function fsckStore(store: Store, options: FsckStoreOptions): Promis
   const snapshot = store.snapshot();
   try {
     const serials = await checkSerials(snapshot, logs, findings);
-    await checkEmptyRanges(snapshot, serials, findings);
-    const keys = serials.map((serial) => new LogKeys(serial));
+    await checkEmptyRanges(snapshot, [...serials.keys()], findings);
+    const keys = [...serials.keys()].map((serial) => new LogKeys(serial));
     const values = await checkUnclaimed(snapshot, keys, findings, onProgress);
     const records = await checkFollowed(snapshot, crypto, followed, findings);
     const evidence = await checkKeptEvidence(snapshot, crypto, findings);
     await checkCalls(snapshot, findings);
+    await checkClaimTable(snapshot, await votersOf(snapshot, serials), findings, onProgress);
+    await checkDossier(snapshot, crypto, findings);
     return { values, followed: records, evidence, problems: findings.problems, problemCount: findings.count };
   } finally {
     await snapshot.close();
@@ -42,13 +47,17 @@ export async function fsckStore(store: Store, options: FsckStoreOptions): Promis
 }
 
 /** The serials of the logs whose records can be read; each is its log's alone, and was given by the layout record. */
-async function checkSerials(reads: Reads, logs: readonly LogInfo[], findings: Findings): Promise<number[]> {
+async function checkSerials(
+  reads: Reads,
+  logs: readonly LogInfo[],
+  findings: Findings,
+): Promise<ReadonlyMap<number, LogId>> {
   const recordKeys = logs.map(({ id }) => logRecordKey(fromHex(id)));
   const [node, ...records] = await reads.getMany([NODE_KEY, ...recordKeys]);
   // A store that no daemon has ever opened is empty.
   if (!node && logs.length > 0) findings.add("missing", "the store's layout record");
   const next = node && findings.reading("the store's layout record", () => decodeNode(node));
-  const serials = new Set<number>();
+  const serials = new Map<number, LogId>();
   for (const [i, info] of logs.entries()) {
     const record = records[i];
     // Reported by the log's own check.
@@ -57,9 +66,20 @@ async function checkSerials(reads: Reads, logs: readonly LogInfo[], findings: Fi
     if (serials.has(serial)) findings.add("wrong", `log ${info.id} has serial ${serial}, which another log has`);
     if (next !== undefined && serial >= next)
       findings.add("wrong", `log ${info.id} has serial ${serial}, the next to be given is ${next}`);
-    serials.add(serial);
+    serials.set(serial, info.id);
   }
-  return [...serials];
+  return serials;
+}
+
+/** All registered logs; how far a copy is says its state, whose own check reports one that cannot be read. */
+async function votersOf(
+  reads: Reads,
+  serials: ReadonlyMap<number, LogId>,
+): Promise<ReadonlyMap<number, ClaimingVoter>> {
+  const voters = new Map<number, ClaimingVoter>();
+  for (const [serial, logId] of serials)
+    voters.set(serial, { logId, entries: await entriesOfCopy(reads, new LogKeys(serial)) });
+  return voters;
 }
 
 async function checkEmptyRanges(reads: Reads, serials: readonly number[], findings: Findings): Promise<void> {

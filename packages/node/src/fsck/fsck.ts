@@ -11,13 +11,9 @@ import type { LogHead, LogId, LogInfo } from "@trustix/protocol";
 import type { Reads, Store } from "@trustix/storage";
 import { LogKeys, logRecordKey } from "../logs/keys.ts";
 import { serialOf } from "../logs/register-logs.ts";
-import { checkEntries } from "./check-entries.ts";
-import { checkHeads } from "./check-heads.ts";
-import { checkMarker } from "./check-marker.ts";
-import { checkMap } from "./check-map.ts";
-import { checkQueue } from "./check-queue.ts";
-import { checkSpaces } from "./check-spaces.ts";
-import { Findings, type LogReport, type Progress } from "./report.ts";
+import { checkCopy } from "./check-copy.ts";
+import { checkPublished } from "./check-published.ts";
+import { Findings, type LogFound, type LogReport, type Progress } from "./report.ts";
 
 export interface FsckOptions {
   readonly crypto: Crypto;
@@ -38,6 +34,8 @@ export interface Check {
   readonly progress: Progress;
 }
 
+const NOTHING = { kind: "published", entries: 0, heads: 0, waiting: 0, refused: 0 } as const;
+
 /** One report a log. Throws only what the store throws. */
 export async function fsck(store: Store, options: FsckOptions): Promise<LogReport[]> {
   const snapshot = store.snapshot();
@@ -52,21 +50,16 @@ export async function fsck(store: Store, options: FsckOptions): Promise<LogRepor
 
 async function checkLog(reads: Reads, info: LogInfo, options: FsckOptions): Promise<LogReport> {
   const findings = new Findings(info.id);
-  const counted = { entries: 0, heads: 0, waiting: 0, refused: 0 };
   const keys = await keysOf(reads, info, findings);
+  let found: LogFound = NOTHING;
   if (keys) {
     const { crypto, onProgress = () => {} } = options;
     const check: Check = { reads, crypto, info, keys, findings, progress: onProgress };
-    const { heads, newest } = await checkHeads(check);
-    counted.heads = heads;
-    if (options.marked) await checkMarker(check, newest, options.marked);
-    counted.entries = await checkEntries(check, newest);
-    const map = await checkMap(check, newest);
-    Object.assign(counted, await checkQueue(check, map));
-    await checkSpaces(check);
+    const [copy] = await reads.getMany([keys.mirrorState]);
+    found = copy ? await checkCopy(check, copy) : await checkPublished(check, options.marked);
   }
   const { problems, count } = findings;
-  return { logId: info.id, ...counted, problems, problemCount: count };
+  return { logId: info.id, ...found, problems, problemCount: count };
 }
 
 async function keysOf(reads: Reads, info: LogInfo, findings: Findings): Promise<LogKeys | undefined> {

@@ -19,15 +19,32 @@ export interface Problem {
   readonly message: string;
 }
 
-export interface LogReport {
+export type LogReport = LogFound & {
   readonly logId: LogId;
+  /** Empty when all is well; the first so many, see `problemCount`. */
+  readonly problems: readonly Problem[];
+  readonly problemCount: number;
+};
+
+/** What there is of a log. */
+export type LogFound = PublishedFound | CopyFound;
+
+export interface PublishedFound {
+  readonly kind: "published";
   readonly entries: number;
   readonly heads: number;
   readonly waiting: number;
   readonly refused: number;
-  /** Empty when all is well; the first so many, see `problemCount`. */
-  readonly problems: readonly Problem[];
-  readonly problemCount: number;
+}
+
+/** A copy of a followed log. */
+export interface CopyFound {
+  readonly kind: "copy";
+  readonly entries: number;
+  /** Entries under the head that answers are given under; `undefined` before the first. */
+  readonly served: number | undefined;
+  /** Entries whose values are not here, and need not be. */
+  readonly withoutValue: number;
 }
 
 /** What is stored beside the logs' own records. */

@@ -35,9 +35,12 @@ export function valueKey(digest: Uint8Array): Uint8Array {
   return key;
 }
 
+/** Bytes of a claim's key. */
+export const CLAIM_KEY_BYTES = 1 + 32 + 2;
+
 /** What the voter with this serial claims for the key with this map path. */
 export function claimKey(path: Uint8Array, serial: number): Uint8Array {
-  const key = new Uint8Array(1 + 32 + 2);
+  const key = new Uint8Array(CLAIM_KEY_BYTES);
   key[0] = CLAIM_SPACE;
   key.set(path, 1);
   key[33] = serial >> 8;
@@ -210,6 +213,11 @@ export class LogKeys {
 
   missingValues(): KeyRange {
     return rangeOf(this.#prefix("v"));
+  }
+
+  /** Those whose digests are at least `from` and below `to`; `undefined`: up to the last. */
+  missingBetween(from: Uint8Array, to: Uint8Array | undefined): KeyRange {
+    return { from: this.missingValue(from), to: to ? this.missingValue(to) : this.missingValues().to };
   }
 
   hashPart(part: Uint8Array): Uint8Array {

@@ -21,7 +21,7 @@ export interface LoadedLog {
   readonly trees: LogTrees;
 }
 
-/** Reads the right edges of the trees at the last durable head. Throws `corrupt`. */
+/** Reads the right edges of the trees at the last durable head. Throws `corrupt`; `bad_config` for a copy. */
 export async function loadLog(
   reads: Reads,
   crypto: Crypto,
@@ -29,6 +29,15 @@ export async function loadLog(
   options?: SparseMapOptions,
 ): Promise<LoadedLog> {
   const last = await readLastHead(reads, keys);
+  const [copy] = await reads.getMany([keys.mirrorState]);
+  if (copy !== undefined)
+    throw new NodeError(
+      "bad_config",
+      "the store holds a copy of this log, made by following it: it cannot be published from it",
+      {
+        hint: "publish it from another state folder",
+      },
+    );
   const size = last?.head.treeSize ?? 0;
   const log = await resolveNeeds(LogTree.open(crypto, keys.logTiles, size), reads);
   const mapHeads = await resolveNeeds(LogTree.open(crypto, keys.mapHeadTiles, last?.head.mhTreeSize ?? 0), reads);

@@ -23,6 +23,8 @@ export interface CatchUpOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** Entries stored in one batch at most. */
+  readonly chunkEntries: number;
   /** True when others should have their turn. */
   readonly isOver: () => boolean;
   /** Told after every chunk. */
@@ -79,11 +81,11 @@ function troubleWith(error: unknown): Pick<Trouble, "kind" | "why"> | undefined 
 }
 
 async function copyFrom(options: CatchUpOptions, at: LogAtRemote, target: LogHead): Promise<CaughtUp | undefined> {
-  const { log, clock, signal, timeoutMs } = options;
+  const { log, clock, signal, timeoutMs, chunkEntries } = options;
   await log.settle();
   if (options.eager && log.valued < log.entries) return fillValues(options, at);
   const lacks = options.eager ? (digests: readonly Hash[]) => log.lacks(digests) : undefined;
-  const fetch = { at, from: log.entries, to: target.treeSize, lacks, clock, signal, timeoutMs };
+  const fetch = { at, from: log.entries, to: target.treeSize, lacks, clock, signal, timeoutMs, chunkEntries };
   const prove = (size: number, root: Hash): Promise<void> => provePrefix(at, size, root, target, options);
   try {
     let isEmpty = true;

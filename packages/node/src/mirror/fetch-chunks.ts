@@ -31,6 +31,8 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
   /** Milliseconds for one call. */
   readonly timeoutMs: number;
+  /** Entries of one chunk at most, but for those of the answer that reaches it. */
+  readonly chunkEntries: number;
 }
 
 /** The place failed, or answered what cannot be. */
@@ -53,7 +55,7 @@ const RUNS_AT_ONCE = 4;
 
 /** Throws `FetchError`, after everything before the failure was handed out. */
 export async function* fetchChunks(options: FetchOptions): AsyncGenerator<Chunk> {
-  const { clock } = options;
+  const { clock, chunkEntries } = options;
   let first = options.from;
   let entries: ChunkEntry[] = [];
   let bytes = 0;
@@ -65,7 +67,7 @@ export async function* fetchChunks(options: FetchOptions): AsyncGenerator<Chunk>
         entries.push(entry);
         bytes += entry.key.length + (entry.value === undefined ? 0 : entry.value.length);
       }
-      const isFull = entries.length >= CHUNK_ENTRIES || bytes >= CHUNK_BYTES || clock.now() - begun >= CHUNK_MS;
+      const isFull = entries.length >= chunkEntries || bytes >= CHUNK_BYTES || clock.now() - begun >= CHUNK_MS;
       if (!isFull || entries.length === 0) continue;
       yield { first, entries };
       first += entries.length;
@@ -88,8 +90,9 @@ async function* pieces(options: FetchOptions): AsyncGenerator<readonly ChunkEntr
   let next = options.from;
   const fill = (): void => {
     while (underWay.length < RUNS_AT_ONCE && next < options.to) {
-      const run = piecesOfRun(options, next, Math.min(next + RUN_ENTRIES, options.to) - 1);
-      next += RUN_ENTRIES;
+      const end = Math.min(next + RUN_ENTRIES, next + options.chunkEntries, options.to);
+      const run = piecesOfRun(options, next, end - 1);
+      next = end;
       const first = run.next();
       // Awaited when its turn comes, which may be after another run failed.
       first.catch(() => {});

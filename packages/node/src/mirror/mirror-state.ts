@@ -6,6 +6,7 @@
  *
  * Map versions are numbered by the mirror, one a batch: batches between two heads have a map too.
  */
+import { equalBytes } from "@trustix/crypto";
 import type { MapVersion } from "@trustix/merkle";
 import { RecordReader, RecordWriter } from "../logs/byte-records.ts";
 import { type StoredHead, decodeHead, encodeHead } from "../logs/head-record.ts";
@@ -15,7 +16,7 @@ export interface MirrorState {
   readonly entries: number;
   /** The values of so many first entries are stored, or noted as missing. */
   readonly valued: number;
-  /** The map of exactly these entries; `undefined` while there are none. */
+  /** The map of exactly these entries; `undefined` before the first batch. */
   readonly map: MapVersion | undefined;
   /** Map versions from this number on are still provable. */
   readonly oldest: number;
@@ -46,13 +47,32 @@ export function decodeMirrorState(bytes: Uint8Array, key: Uint8Array): MirrorSta
   const oldest = record.u48();
   const map = readMap(record);
   const servedMap = readMap(record);
-  const served = servedMap && { ...decodeHead(record.rest(), key), map: servedMap };
+  const head = servedMap && decodeHead(record.rest(), key);
   record.end();
   if (valued > entries) throw record.corrupt(`has ${entries} entries and the values of ${valued}`);
   if ((map?.size ?? 0) !== entries) throw record.corrupt(`has ${entries} entries and a map of ${map?.size ?? 0}`);
-  if (served && (served.map.size !== served.head.treeSize || served.head.treeSize > entries))
-    throw record.corrupt(`serves a head of ${served.head.treeSize} entries and has ${entries}`);
+  if (head?.map.border !== servedMap?.border) throw record.corrupt("has two borders of the served map");
+  const served = head && servedMap && { ...head, map: servedMap };
+  if (served !== undefined) checkServed(record, served, map, oldest);
+  else if (map !== undefined && map.version !== oldest)
+    throw record.corrupt(`keeps versions from ${oldest} on and has version ${map.version}, without serving any`);
   return { entries, valued, map, oldest, served };
+}
+
+/** What is served is a head of the copy's past. */
+function checkServed(
+  record: RecordReader,
+  { head, map: at }: StoredHead,
+  newest: MapVersion | undefined,
+  oldest: number,
+): void {
+  if (newest === undefined || at.version < oldest || at.version > newest.version || at.size > newest.size)
+    throw record.corrupt(`serves version ${at.version} of a map that has versions from ${oldest} on`);
+  if (at.size !== head.treeSize || !equalBytes(at.root, head.mapRoot))
+    throw record.corrupt(`serves a head of ${head.treeSize} entries with the map of ${at.size}`);
+  const isNewest = at.version === newest.version;
+  if (isNewest && (at.size !== newest.size || !equalBytes(at.root, newest.root) || at.border !== newest.border))
+    throw record.corrupt(`has two maps of version ${at.version}`);
 }
 
 function writeMap(record: RecordWriter, map: MapVersion | undefined): void {
@@ -61,6 +81,8 @@ function writeMap(record: RecordWriter, map: MapVersion | undefined): void {
 }
 
 function readMap(record: RecordReader): MapVersion | undefined {
-  if (record.u8() === 0) return undefined;
+  const has = record.u8();
+  if (has > 1) throw record.corrupt(`says ${has} to whether it has a map`);
+  if (has === 0) return undefined;
   return { version: record.u48(), size: record.u48(), root: record.bytes(32), border: record.u16() };
 }

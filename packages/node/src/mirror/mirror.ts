@@ -5,6 +5,7 @@
  * the head that is served, from this node's store alone: asking for a claim tells nobody anything.
  */
 import type { Crypto } from "@trustix/crypto";
+import type { SparseMapOptions } from "@trustix/merkle";
 import type { LogHead, LogId, LogInfo } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import { readClaims } from "../claims/claims.ts";
@@ -13,6 +14,7 @@ import type { LogKeys } from "../logs/keys.ts";
 import { MapRoots } from "../logs/map-roots.ts";
 import type { Clock, Follower, Mirror, MirrorClaim, MirrorReader, MirrorStatus } from "../model.ts";
 import { type CaughtUp, catchUp } from "./catch-up.ts";
+import { CHUNK_ENTRIES } from "./fetch-chunks.ts";
 import { findLie } from "./find-lie.ts";
 import { MirroredLog } from "./mirrored-log.ts";
 import { Turns } from "./turns.ts";
@@ -25,6 +27,10 @@ export interface MirrorOptions {
   readonly follower: Pick<Follower, "logs" | "sources" | "onChange" | "convict">;
   /** Milliseconds for one call. Default 20 000. */
   readonly timeoutMs?: number | undefined;
+  /** Entries that are stored in one batch at most. Default 16 384. */
+  readonly chunkEntries?: number | undefined;
+  /** Shape of the maps, unless their own defaults will do. */
+  readonly map?: Pick<SparseMapOptions, "leavesPerSubtree"> | undefined;
   readonly onEvent?: ((event: MirrorEvent) => void) | undefined;
 }
 
@@ -60,10 +66,10 @@ const TOLD_EVERY_MS = 5_000;
 
 /** Throws `corrupt` for a copy that cannot be read. Copies nothing before `start`. */
 export async function openMirror(options: MirrorOptions): Promise<LogMirror> {
-  const { store, crypto, clock } = options;
+  const { store, crypto, clock, map } = options;
   const logs = new Map<LogId, Copy>();
   for (const { info, keys, eager } of options.logs) {
-    const log = await MirroredLog.open({ store, crypto, clock, info, keys });
+    const log = await MirroredLog.open({ store, crypto, clock, info, keys, map });
     logs.set(info.id, new Copy(log, eager, options));
   }
   return new LogMirror(options, logs);
@@ -284,7 +290,7 @@ class Copy {
 
   /** `onServed`: votes may come out differently from now on. */
   async catchUp(signal: AbortSignal, isOver: () => boolean, onServed: () => void): Promise<CaughtUp> {
-    const { clock, follower, timeoutMs = 20_000 } = this.#options;
+    const { clock, follower, timeoutMs = 20_000, chunkEntries = CHUNK_ENTRIES } = this.#options;
     const { log } = this;
     const { id } = log.info;
     const before = log.served;
@@ -297,6 +303,7 @@ class Copy {
       clock,
       signal,
       timeoutMs,
+      chunkEntries,
       isOver,
       onProgress: this.#meter(),
     });

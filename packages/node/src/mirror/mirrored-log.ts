@@ -15,7 +15,7 @@ import { claimChange, decodeClaim } from "../claims/claims.ts";
 import { NodeError } from "../errors.ts";
 import { appendToTrees, type NewEntry, type TreeAppend, type TreeAppended } from "../logs/append-to-trees.ts";
 import { nodeErrorOf } from "../logs/explain-failure.ts";
-import type { StoredHead } from "../logs/head-record.ts";
+import { type StoredHead, readLastHead } from "../logs/head-record.ts";
 import { type LogKeys, claimsBetween, serialOfClaim, valueKey } from "../logs/keys.ts";
 import type { LogTrees } from "../logs/log-trees.ts";
 import { PublishedLog } from "../logs/published-log.ts";
@@ -31,6 +31,8 @@ export interface MirroredLogOptions {
   readonly clock: Clock;
   readonly info: LogInfo;
   readonly keys: LogKeys;
+  /** Shape of the map, unless its own defaults will do. */
+  readonly map?: Pick<SparseMapOptions, "leavesPerSubtree"> | undefined;
 }
 
 /** An entry of a key that is known. */
@@ -99,10 +101,15 @@ export class MirroredLog {
     this.#planned = state;
   }
 
-  /** Throws `corrupt`, `storage`. */
+  /** Throws `corrupt`, `storage`; `bad_config` for a log that this store has published. */
   static async open(options: MirroredLogOptions): Promise<MirroredLog> {
-    const [record] = await options.store.getMany([options.keys.mirrorState]);
-    const state = record === undefined ? NOTHING_MIRRORED : decodeMirrorState(record, options.keys.mirrorState);
+    const { store, keys, info } = options;
+    const [record] = await store.getMany([keys.mirrorState]);
+    if (record === undefined && (await readLastHead(store, keys)) !== undefined)
+      throw new NodeError("bad_config", `log ${info.id} was published from this store: it cannot be copied into it`, {
+        hint: 'follow it with syncmode = "light", or with another state folder',
+      });
+    const state = record === undefined ? NOTHING_MIRRORED : decodeMirrorState(record, keys.mirrorState);
     const log = new MirroredLog(options, state);
     if (state.served !== undefined) await log.#ready(false);
     return log;
@@ -342,7 +349,7 @@ export class MirroredLog {
     const [record] = await store.getMany([keys.mirrorState]);
     const state = record === undefined ? NOTHING_MIRRORED : decodeMirrorState(record, keys.mirrorState);
     const log = await resolveNeeds(LogTree.open(crypto, keys.logTiles, state.entries), store);
-    const options = large ? COPYING : SERVING;
+    const options = { ...(large ? COPYING : SERVING), ...this.#options.map };
     const map = await resolveNeeds(SparseMap.open(crypto, keys.map, state.map, options), store);
     const held = state.entries % BUNDLE_ENTRIES;
     const bundle = Math.floor(state.entries / BUNDLE_ENTRIES);

@@ -1,16 +1,14 @@
 /**
  * What is kept of voters beside their claims: what the user said of them, that they were excluded for dissent, and second
- * answers. Nothing is ever removed: it is the record of why a voter stands as it does. JSON, written by this file only.
- *
- * `60 o u48 n`: the n-th override. `60 x voter(32)`: the exclusion; a pardon leaves it, a later one replaces it.
- * `60 s voter(32) path(32)`: the first second answer for a key.
+ * answers. Nothing is ever removed: it is the record of why a voter stands as it does.
  */
-import { fromHex, utf8, utf8Text } from "@trustix/crypto";
+import { fromHex } from "@trustix/crypto";
 import { type Dossier, type EarlierExclusion, type Override, pardonOf, type SecondAnswer } from "@trustix/decider";
-import { type Hash, type LogId, parseLogId } from "@trustix/protocol";
+import type { Hash, LogId } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
-import { type KeyRange, dossierRecords, exclusionKey, numberOf, overrideKey, secondAnswerKey } from "../logs/keys.ts";
+import { dossierRecords, exclusionKey, numberOf, overrideKey, secondAnswerKey } from "../logs/keys.ts";
+import { decodeExclusion, decodeOverride, decodeSecondAnswer, encodeDossier } from "./dossier-records.ts";
 
 export const MAX_REASON = 500;
 const MAX_OVERRIDES = 10_000;
@@ -32,16 +30,16 @@ export class DossierStore {
   static async open(store: Store): Promise<DossierStore> {
     const dossier = new DossierStore(store);
     const { overrides, exclusions, secondAnswers } = dossierRecords();
-    for await (const [key, value] of records(store, overrides)) {
-      dossier.#overrides.push(value as unknown as Override);
+    for await (const [key, value] of store.range(overrides.from, overrides.to)) {
+      dossier.#overrides.push(decodeOverride(value, key));
       dossier.#next = numberOf(key) + 1;
     }
-    for await (const [, value] of records(store, exclusions)) {
-      const exclusion = value as unknown as EarlierExclusion;
+    for await (const [key, value] of store.range(exclusions.from, exclusions.to)) {
+      const exclusion = decodeExclusion(value, key);
       dossier.#exclusions.set(exclusion.voter, exclusion);
     }
-    for await (const [, value] of records(store, secondAnswers)) {
-      const answer = value as unknown as SecondAnswer;
+    for await (const [key, value] of store.range(secondAnswers.from, secondAnswers.to)) {
+      const answer = decodeSecondAnswer(value, key);
       dossier.#secondAnswers.set(`${answer.voter} ${answer.key}`, answer);
     }
     return dossier;
@@ -75,13 +73,13 @@ export class DossierStore {
       throw new NodeError("too_large", `a reason of ${reason.length} characters came, at most ${MAX_REASON} wanted`);
     if (this.#overrides.length >= MAX_OVERRIDES)
       throw new NodeError("too_large", `${MAX_OVERRIDES} pardons and exclusions are kept, there is no room for more`);
-    await this.#store.write([[overrideKey(this.#next), json(override)]]);
+    await this.#store.write([[overrideKey(this.#next), encodeDossier(override)]]);
     this.#next++;
     this.#overrides.push(override);
   }
 
   async addExclusion(exclusion: EarlierExclusion): Promise<void> {
-    await this.#store.write([[exclusionKey(fromHex(exclusion.voter)), json(exclusion)]]);
+    await this.#store.write([[exclusionKey(fromHex(exclusion.voter)), encodeDossier(exclusion)]]);
     this.#exclusions.set(exclusion.voter, exclusion);
   }
 
@@ -89,28 +87,8 @@ export class DossierStore {
   async addSecondAnswer(answer: SecondAnswer, path: Hash): Promise<boolean> {
     const name = `${answer.voter} ${answer.key}`;
     if (this.#secondAnswers.has(name) || this.#secondAnswers.size >= MAX_SECOND_ANSWERS) return false;
-    await this.#store.write([[secondAnswerKey(fromHex(answer.voter), path), json(answer)]]);
+    await this.#store.write([[secondAnswerKey(fromHex(answer.voter), path), encodeDossier(answer)]]);
     this.#secondAnswers.set(name, answer);
     return true;
   }
-}
-
-/** With the fields that all kinds have in common checked. */
-async function* records(store: Store, { from, to }: KeyRange): AsyncGenerator<[Uint8Array, Record<string, unknown>]> {
-  for await (const [key, value] of store.range(from, to)) {
-    let fields: Record<string, unknown>;
-    try {
-      fields = JSON.parse(utf8Text(value)) as Record<string, unknown>;
-      parseLogId(String(fields["voter"]));
-    } catch (cause) {
-      throw new NodeError("corrupt", `a record of what is known of voters cannot be read`, { cause });
-    }
-    if (typeof fields["at"] !== "number")
-      throw new NodeError("corrupt", `a record of what is known of voters has no time`);
-    yield [key, fields];
-  }
-}
-
-function json(value: object): Uint8Array {
-  return utf8(JSON.stringify(value));
 }

@@ -5,7 +5,7 @@ import { beforeEach, expect, test } from "vitest";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { valueKey } from "../../src/logs/keys.ts";
 import { crypto, item, items, openTestLog } from "../publisher/test-log.ts";
-import { allRecords, expectDamageFound, info, options, smallStore } from "./damage-records.ts";
+import { allRecords, expectDamageFound, info, options, smallCopy, smallLog, smallStore } from "./damage-records.ts";
 
 let store: Store;
 
@@ -25,7 +25,16 @@ test("a sound store has no problems, and the counts are told", async () => {
   const steps = new Set<string>();
   const reports = await fsck(store, { ...options, onProgress: (step) => void steps.add(step) });
   expect(reports).toEqual([
-    { logId: info.id, entries: 600, heads: 4, waiting: 3, refused: 1, problems: [], problemCount: 0 },
+    {
+      logId: info.id,
+      kind: "published",
+      entries: 600,
+      heads: 4,
+      waiting: 3,
+      refused: 1,
+      problems: [],
+      problemCount: 0,
+    },
   ]);
   expect([...steps]).toEqual(expect.arrayContaining(["heads", "entries", "map"]));
 });
@@ -36,7 +45,8 @@ test("a log that the store does not hold is reported", async () => {
 });
 
 test("the first record of every kind is checked: damage to it, or its loss, is found", async () => {
-  await expectDamageFound("first of its kind");
+  await expectDamageFound(await smallLog(), "first of its kind");
+  await expectDamageFound(await smallCopy(), "first of its kind");
 });
 
 test("a map page or garbage list that no retained head needs is found", async () => {

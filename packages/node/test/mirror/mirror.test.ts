@@ -5,9 +5,13 @@ import { LogAPI, LogEntriesResponseSchema } from "@trustix/proto";
 import { NIX, decode, encode, logLeafDigest, mapEntryBytes, mapPath, mapValueHash } from "@trustix/protocol";
 import { openMemoryStore } from "@trustix/storage";
 import { faultyStore } from "@trustix/storage/faulty";
-import { FakeLog, FakeNode } from "@trustix/testkit";
+import { FakeClock, FakeLog, FakeNode } from "@trustix/testkit";
 import { expect, test } from "vitest";
+import { loadLog } from "../../src/logs/log-trees.ts";
+import { registerLogs } from "../../src/logs/register-logs.ts";
 import { openValues } from "../../src/logs/values.ts";
+import { MirroredLog } from "../../src/mirror/mirrored-log.ts";
+import { openTestLog } from "../publisher/test-log.ts";
 import { crypto } from "../subscriber/network.ts";
 import { mirrored, until } from "./mirrors.ts";
 
@@ -275,6 +279,24 @@ test("whatever write fails, persisted or not, the copy goes on where the store i
         expect(await again.claim(log, key)).toMatchObject({ index });
       await again.close();
     }
+});
+
+test("a log's records are those of a publisher or those of a copy, never both", async () => {
+  const log = new FakeLog(crypto, "mercury");
+  const published = openMemoryStore();
+  const keys = (await registerLogs(published, [log.info])).get(log.info.id)!;
+  const { publisher } = await openTestLog(published);
+  await publisher.flush();
+  await publisher.close();
+  const own = { store: published, crypto, clock: new FakeClock(), info: publisher.info };
+  const ownKeys = (await registerLogs(published, [publisher.info])).get(publisher.info.id)!;
+  await expect(MirroredLog.open({ ...own, keys: ownKeys })).rejects.toThrow(/was published from this store/);
+  await MirroredLog.open({ ...own, info: log.info, keys });
+
+  const copy = await mirrored([log], [new FakeNode("memory:m", log)]);
+  await copy.serves(log);
+  const copyKeys = (await registerLogs(copy.store, [log.info])).get(log.info.id)!;
+  await expect(loadLog(copy.store, crypto, copyKeys)).rejects.toThrow(/the store holds a copy of this log/);
 });
 
 test("paths of the Nix protocol are found by their hash part", async () => {

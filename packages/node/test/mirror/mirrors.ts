@@ -6,6 +6,7 @@ import type { FakeLog, FakeNode } from "@trustix/testkit";
 import { onTestFinished } from "vitest";
 import { registerLogs } from "../../src/logs/register-logs.ts";
 import { openMirror, type LogMirror, type MirrorEvent } from "../../src/mirror/index.ts";
+import type { MirrorOptions } from "../../src/mirror/mirror.ts";
 import type { MirrorClaim, MirrorStatus } from "../../src/model.ts";
 import { crypto, follow, type Network } from "../subscriber/network.ts";
 
@@ -19,7 +20,7 @@ export interface Mirrored extends Network {
   close(): Promise<void>;
 }
 
-export interface MirrorSetup {
+export interface MirrorSetup extends Partial<Pick<MirrorOptions, "chunkEntries" | "map" | "timeoutMs">> {
   readonly store?: Store;
   readonly eager?: boolean;
 }
@@ -30,7 +31,7 @@ export async function mirrored(
   nodes: readonly FakeNode[],
   setup: MirrorSetup = {},
 ): Promise<Mirrored> {
-  const store = setup.store ?? openMemoryStore();
+  const { eager = true, store = openMemoryStore(), ...options } = setup;
   const net = await follow(logs, nodes, { store });
   const serials = await registerLogs(
     store,
@@ -42,7 +43,8 @@ export async function mirrored(
     store,
     clock: net.clock,
     follower: net.follower,
-    logs: logs.map(({ info }) => ({ info, keys: serials.get(info.id)!, eager: setup.eager ?? true })),
+    logs: logs.map(({ info }) => ({ info, keys: serials.get(info.id)!, eager })),
+    ...options,
     onEvent: (event) => told.push(event),
   });
   mirror.start();
