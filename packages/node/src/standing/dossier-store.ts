@@ -21,6 +21,8 @@ export class DossierStore {
   readonly #exclusions = new Map<LogId, EarlierExclusion>();
   readonly #secondAnswers = new Map<string, SecondAnswer>();
   #next = 0;
+  /** Overrides have numbers, so they are written one after the other. */
+  #lastOverride: Promise<void> = Promise.resolve();
 
   private constructor(store: Store) {
     this.#store = store;
@@ -65,7 +67,13 @@ export class DossierStore {
   }
 
   /** Resolves when it is durable. Throws `invalid_argument`, `too_large`. */
-  async addOverride(override: Override): Promise<void> {
+  addOverride(override: Override): Promise<void> {
+    const done = this.#lastOverride.then(() => this.#addOverride(override));
+    this.#lastOverride = done.catch(() => {});
+    return done;
+  }
+
+  async #addOverride(override: Override): Promise<void> {
     const { reason } = override;
     if (reason.trim() === "")
       throw new NodeError("invalid_argument", "a reason is wanted: it is what others will read");
