@@ -72,6 +72,8 @@ async function serve(): Promise<void> {
       version: "bench",
       published: new Map([[info.id, { name, reader, publisher }]]),
       values: openValues(store, crypto),
+      allValues: openValues(store, crypto),
+      caches: [],
       follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, close: unused },
       evidence: NO_EVIDENCE,
       mirror: NO_MIRROR,

@@ -70,6 +70,8 @@ async function serve(): Promise<void> {
       version: "bench",
       published: new Map([[info.id, { name: "bench", reader, publisher }]]),
       values: openValues(store, crypto),
+      allValues: openValues(store, crypto),
+      caches: [],
       follower: { logs: () => [], value: unused },
       evidence: NO_EVIDENCE,
       mirror: NO_MIRROR,

@@ -29,13 +29,14 @@ const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<
     [
       "@trustix/node",
       {
-        builders: ["daemon.ts", "tell-of-events.ts", "recover-log.ts", "index.ts"],
+        builders: ["daemon.ts", "open-caches.ts", "tell-of-events.ts", "recover-log.ts", "index.ts"],
         edges: {
           publisher: ["logs"],
           access: ["logs"],
           evidence: ["logs"],
           claims: ["logs"],
           mirror: ["logs", "claims"],
+          caches: ["logs", "claims"],
           standing: ["logs", "claims"],
           fsck: ["logs", "publisher", "mirror", "claims", "standing", "evidence"],
         },

@@ -4,9 +4,17 @@
  * when opening fails half-way.
  */
 import { join } from "node:path";
-import { type Crypto, equalBytes, toHex } from "@trustix/crypto";
+import { type Evidence, evidenceSubject } from "@trustix/client";
+import { type Crypto, equalBytes, toHex, utf8Text } from "@trustix/crypto";
 import { createSandbox, type Proof, writeReceipt } from "@trustix/decider";
-import type { LogId, LogInfo, LogLeaf, PrivateToken } from "@trustix/protocol";
+import {
+  type LogId,
+  type LogInfo,
+  type LogLeaf,
+  mapPath,
+  type OpenCacheVoters,
+  type PrivateToken,
+} from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import type { Logger } from "pino";
 import { type Grant, openKnownTokens } from "./access/known-tokens.ts";
@@ -21,10 +29,11 @@ import { openLogReader } from "./logs/log-reader.ts";
 import { MapRoots } from "./logs/map-roots.ts";
 import { PublishedLog as LogInStore } from "./logs/published-log.ts";
 import { registerLogs } from "./logs/register-logs.ts";
-import { openValues } from "./logs/values.ts";
+import { openAllValues, openValues } from "./logs/values.ts";
 import { openMirror } from "./mirror/index.ts";
-import type { Clock, Follower, LogReader, Mirror, Publisher, Receipts } from "./model.ts";
+import type { Builders, Clock, EvidenceStore, Follower, LogReader, Mirror, Publisher, Receipts } from "./model.ts";
 import { readOrMakeNodeKey } from "./node-key.ts";
+import { infosOf, openCaches, openLocalLogs, planLocalLogs, scannedCaches, votingCaches } from "./open-caches.ts";
 import { openStore, remoteAt } from "./open-store.ts";
 import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
 import { fileHeadMarker } from "./publisher/head-marker.ts";
@@ -56,6 +65,8 @@ export interface DaemonOptions {
   readonly random: () => number;
   readonly randomSeed: () => Uint8Array;
   readonly log: Logger;
+  /** Asks the configured binary caches; needed only if there are any. */
+  readonly openCacheVoters?: OpenCacheVoters | undefined;
 }
 
 export interface Daemon {
@@ -117,10 +128,13 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   });
   closers.push(() => ownHeads.close());
   const copied = config.subscribers.filter(({ copy }) => copy !== "none");
+  const plans = await planLocalLogs(options);
   const infos = [...config.publishers, ...copied].map(({ info }) => info);
-  const keys = await registerLogs(store, infos);
+  const keys = await registerLogs(store, [...infos, ...infosOf(plans)]);
   const published = await openLogs(options, store, keys, ownHeads, closers);
+  const local = await openLocalLogs(options, store, plans, keys, closers);
   const values = openValues(store, crypto);
+  const allValues = openAllValues(store, crypto);
   const evidence = openEvidence({ store, crypto, clock, isConfigured: (publicKey) => isConfigured(config, publicKey) });
   closers.push(() => evidence.settled());
   evidence.onKept((kept) => tellOfEvidence(log, kept, namesOf(config, kept.evidence.publicKey)));
@@ -149,6 +163,10 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   });
   closers.push(() => mirror.close());
   const own = [...published.values()].map(({ reader }) => reader);
+  const readerOf = (voter: LogId): Pick<LogReader, "entries"> | undefined =>
+    own.find(({ info }) => info.id === voter) ??
+    local.find((log) => log.voter === voter)?.reader ??
+    mirror.reader(voter);
   const builders = new StandingBuilders({
     crypto,
     clock,
@@ -156,17 +174,29 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     dossier,
     policies: config.deciders,
     bounds: config.standing,
-    voters: scannedVoters(copied, keys, mirror),
+    voters: new Map([...scannedVoters(copied, keys, mirror), ...scannedCaches(local)]),
     own,
-    values,
-    entry: (logId, index) => entryOf(own.find(({ info }) => info.id === logId) ?? mirror.reader(logId), index),
+    values: allValues,
+    entry: (logId, index) => entryOf(readerOf(logId), index),
     proofs: () => proofsOf(config, follower),
     onChange: (standing, name) => tellOfStanding(log, standing, name),
     onFault: (error) => log.error({ err: error }, "the standing of builders could not be computed"),
   });
   closers.push(() => builders.close());
   follower.onChange(() => builders.changed());
+  evidence.onKept(({ evidence: kept }) => void addDissent(options, builders, kept));
   mirror.onServed(() => builders.changed());
+  const caches = await openCaches(
+    {
+      daemon: options,
+      store,
+      logs: local,
+      keepEvidence: (found) => keepEvidence(evidence, log, found),
+      addSecondAnswer: (voter, key, path) => builders.addSecondAnswer(voter, key, path),
+      onRecorded: () => builders.changed(),
+    },
+    closers,
+  );
   const decide = createDecide({
     crypto,
     clock,
@@ -174,8 +204,9 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     follower,
     mirror,
     builders,
+    caches,
     own,
-    values,
+    values: allValues,
     sandbox: await openSandbox(config, closers),
     budgetMs: config.decisionBudgetMs,
   });
@@ -186,8 +217,21 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const generation = (): string => `${start} ${follower.revision()} ${mirror.revision()} ${builders.revision()}`;
   const { version } = options;
   const who = { tokens, signedCalls };
+  const logs = { caches: votingCaches(local, caches) };
   const opinions = { follower, mirror, builders, policies: config.deciders, decide, receipts, generation };
-  const parts = { crypto, clock, limits, version, published, values, evidence, ...opinions, ...who };
+  const parts = {
+    crypto,
+    clock,
+    limits,
+    version,
+    published,
+    values,
+    allValues,
+    evidence,
+    ...logs,
+    ...opinions,
+    ...who,
+  };
   const server = await startServer(parts, listeners, log);
   closers.push(() => server.close());
   mirror.start();
@@ -279,29 +323,56 @@ async function openReceipts({ crypto, state, randomSeed }: DaemonOptions): Promi
   return { publicKey, seal: (explanation) => writeReceipt(crypto, seed, receiptOf(explanation)) };
 }
 
-/** Whose claims lie in the claims table, by serial. */
+/** Copied logs whose claims lie in the claims table, by serial. */
 function scannedVoters(
   copied: readonly { readonly info: LogInfo }[],
   keys: ReadonlyMap<LogId, LogKeys>,
   mirror: Mirror,
-): ReadonlyMap<number, ScannedVoter> {
-  return new Map(
-    copied.map(({ info: { id: logId } }) => [
-      keys.get(logId)!.serial,
-      { logId, size: () => mirror.status(logId)?.served?.treeSize },
-    ]),
-  );
+): [number, ScannedVoter][] {
+  return copied.map(({ info: { id: logId } }) => [
+    keys.get(logId)!.serial,
+    { logId, size: () => mirror.status(logId)?.served?.treeSize },
+  ]);
 }
 
 async function entryOf(reader: Pick<LogReader, "entries"> | undefined, index: number): Promise<LogLeaf | undefined> {
   return (await reader?.entries(index, index))?.[0];
 }
 
-/** What the configuration calls the logs that this key signs. */
-function namesOf({ subscribers, publishers }: Config, publicKey: Uint8Array): string[] {
-  return [...subscribers, ...publishers].flatMap(({ info, name }) =>
-    equalBytes(info.publicKey, publicKey) ? name : [],
-  );
+/** What the configuration calls the logs and caches that this key speaks for. */
+function namesOf({ subscribers, publishers, voters }: Config, publicKey: Uint8Array): string[] {
+  const logs = [...subscribers, ...publishers].map(({ info, name }) => ({ name, keys: [info] }));
+  const caches = voters.map(({ name, publicKeys }) => ({ name, keys: publicKeys }));
+  return [...logs, ...caches].flatMap(({ name, keys }) => {
+    return keys.some((key) => equalBytes(key.publicKey, publicKey)) ? name : [];
+  });
+}
+
+/** Two answers of a cache count as dissent, whoever found them. */
+async function addDissent(
+  { config, crypto, log }: DaemonOptions,
+  builders: Builders,
+  evidence: Evidence,
+): Promise<void> {
+  if (evidence.kind !== "cache_key_signed_two") return;
+  const path = evidenceSubject(evidence);
+  const cache = config.voters.find(({ publicKeys }) => {
+    return publicKeys.some(({ publicKey }) => equalBytes(publicKey, evidence.publicKey));
+  });
+  if (cache === undefined || path === undefined) return;
+  await builders.addSecondAnswer(cache.info.id, utf8Text(path), mapPath(crypto, path)).catch((error: unknown) => {
+    log.error({ err: error, cache: cache.name }, "a cache's second answer could not be noted");
+  });
+}
+
+/** What is too long to be evidence is told of; it counts as dissent all the same. */
+async function keepEvidence(store: EvidenceStore, log: Logger, evidence: Evidence): Promise<void> {
+  try {
+    await store.keep(evidence, "found");
+  } catch (error) {
+    if (!(error instanceof NodeError) || (error.code !== "unverifiable" && error.code !== "too_large")) throw error;
+    log.warn({ why: error.message }, "a binary cache changed its answer, but no evidence of it can be kept");
+  }
 }
 
 /** Whether somebody is believed here with this key: whom to accuse concerns this node. */

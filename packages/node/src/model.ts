@@ -9,6 +9,7 @@
  *   mirror/      copies followed logs in full                            implements Mirror
  *   claims/      what each voter is known to claim                       used by mirror/ and decide/
  *   standing/    how far each voter is trusted                           implements Builders
+ *   caches/      what binary caches that vote said                       implements CacheMemory
  *   decide/      gathers votes, runs deciders                            implements Decide
  *   access/      known tokens, signed calls that were made               implements Tokens, SignedCalls
  *   server/      listeners, RPC routes, limits, who may call             uses all of the above
@@ -19,6 +20,7 @@ import type { Evidence, LogAtRemote } from "@trustix/client";
 import type { Outcome, Override, Policy, Standing } from "@trustix/decider";
 import type { MapProof } from "@trustix/merkle";
 import type {
+  CachePlace,
   Hash,
   LogHead,
   LogId,
@@ -274,6 +276,15 @@ export interface Mirror {
   /** `undefined` for a log that is not mirrored. */
   status(logId: LogId): MirrorStatus | undefined;
   reader(logId: LogId): MirrorReader | undefined;
+}
+
+/** A binary cache that votes, see docs/design/cache-voters.md. */
+export interface VotingCache {
+  readonly logId: LogId;
+  readonly name: string;
+  places(): readonly CachePlace[];
+  /** This node's own log of what its keys signed: for the node's user, and for nobody else. */
+  readonly log: LogReader;
 }
 
 /** How far each configured voter is trusted, see docs/design/standing.md. */

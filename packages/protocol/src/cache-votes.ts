@@ -58,11 +58,18 @@ export interface CacheMemory {
   all(): AsyncIterable<ReadonlyMap<LogId, KeptVoice>>;
 }
 
+/** A claim as a cache made it. Times are milliseconds since 1970. */
+export interface SeenClaim {
+  /** In canonical form. */
+  readonly value: Uint8Array;
+  readonly firstSeen: number;
+  /** When a narinfo that shows it last came. */
+  readonly confirmedAt: number;
+}
+
 export interface CacheVote extends Testimony {
-  /** What is claimed, canonical; there if and only if the outcome is `claims`. */
-  readonly value: Uint8Array | undefined;
-  /** When a narinfo that shows the claim last came; milliseconds since 1970. */
-  readonly confirmedAt: number | undefined;
+  /** There if and only if the outcome is `claims`. */
+  readonly claim: SeenClaim | undefined;
 }
 
 export interface CachePlace {

@@ -33,6 +33,7 @@ export type {
   KeptVoice,
   OpenCacheVoters,
   SecondAnswer,
+  SeenClaim,
   VoiceUpdate,
 } from "./cache-votes.ts";
 

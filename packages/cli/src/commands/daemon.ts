@@ -7,6 +7,7 @@ import { checkedConfig } from "../checked-config.ts";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
 import { drainOwnSpool } from "../daemon-spool.ts";
+import { cacheVotersOf } from "../daemon-voters.ts";
 import { defaultListenAddress, defaultStateFolder } from "../default-places.ts";
 import { stderrLogger } from "../logger.ts";
 import { tokenReloader } from "../reload-tokens.ts";
@@ -42,6 +43,7 @@ export const run: Action = async (input) => {
     random: Math.random,
     randomSeed,
     log,
+    openCacheVoters: cacheVotersOf(config, log),
   });
   const spool = await drainOwnSpool({ io, config, daemon, log });
   const reload = tokenReloader({ read: () => checkedConfig(input, true), running: config, daemon, log });

@@ -178,16 +178,16 @@ class AskedCaches implements CacheVoters {
 function voteOf({ voter, claim, counts, reason }: Judged, refusal: Refusal | undefined): CacheVote {
   const none = (outcome: VoteOutcome, why: string): CacheVote => {
     const vote = { logId: voter, outcome, digest: undefined, reason: why };
-    return { vote, proof: undefined, value: undefined, confirmedAt: undefined };
+    return { vote, proof: undefined, claim: undefined };
   };
   if (claim === undefined) {
     if (reason !== "") return none("unverifiable", reason);
     return refusal === undefined ? none("unreachable", "it was not asked") : none(refusal.outcome, refusal.reason);
   }
   if (!counts) return none("unverifiable", reason);
-  const { value, narInfo, confirmedAt } = claim;
+  const { value, narInfo, firstSeen, confirmedAt } = claim;
   const vote = { logId: voter, outcome: "claims", digest: claim.digest, reason } as const;
-  return { vote, proof: { kind: "narinfo", narInfo }, value, confirmedAt };
+  return { vote, proof: { kind: "narinfo", narInfo }, claim: { value, firstSeen, confirmedAt } };
 }
 
 function nothing(voter: LogId): Judged {

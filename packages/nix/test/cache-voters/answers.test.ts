@@ -21,15 +21,15 @@ afterEach(() => caches.stop());
 test("a signed narinfo is a claim: its facts in canonical form, with the narinfo as it came", async () => {
   const { id } = await caches.add("a");
   caches.serve("a", facts);
-  const { vote, value, proof, confirmedAt } = (await caches.votes(facts)).get("a")!;
-  expect(vote).toEqual({ logId: id, outcome: "claims", digest: crypto.sha256(value!), reason: "" });
-  expect(parseNixValue(value!)).toMatchObject({
+  const { vote, proof, claim } = (await caches.votes(facts)).get("a")!;
+  expect(vote).toEqual({ logId: id, outcome: "claims", digest: crypto.sha256(claim!.value), reason: "" });
+  expect(parseNixValue(claim!.value)).toMatchObject({
     path: facts.storePath,
     narSize: facts.narSize,
     references: facts.references,
   });
   expect(proof).toEqual({ kind: "narinfo", narInfo: utf8(narInfoOf(facts, [caches.cache("a").key])) });
-  expect(confirmedAt).toBe(caches.clock.now());
+  expect(claim!.confirmedAt).toBe(caches.clock.now());
 });
 
 describe("an answer that is no claim", () => {
@@ -99,9 +99,9 @@ describe("an answer that is no claim", () => {
     await caches.add("a");
     caches.cache("a").server.on(target, answer);
     caches.open({ clock: realClock });
-    const { vote, proof, value } = (await caches.votes(facts)).get("a")!;
+    const { vote, proof, claim } = (await caches.votes(facts)).get("a")!;
     expect(vote).toMatchObject({ outcome, digest: undefined, reason: expect.stringMatching(reason) });
-    expect([proof, value]).toEqual([undefined, undefined]);
+    expect([proof, claim]).toEqual([undefined, undefined]);
     expect(caches.memory.updates).toEqual([]);
     expect(caches.faults).toEqual([]);
   });

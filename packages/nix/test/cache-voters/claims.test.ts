@@ -111,8 +111,8 @@ describe("a cache that changes its answer", () => {
       await caches.votes(facts);
       await until(() => caches.memory.updates.length === day + 2);
     }
-    const { vote, value } = (await caches.votes(facts)).get("a")!;
-    expect(parseNixValue(value!).narSize).toBe(facts.narSize);
+    const { vote, claim } = (await caches.votes(facts)).get("a")!;
+    expect(parseNixValue(claim!.value).narSize).toBe(facts.narSize);
     expect(vote.reason).toMatch(/^on 2023-11-\d\d its key signed other facts for this path: the first count$/);
     expect(caches.memory.seconds).toEqual([
       {
@@ -134,7 +134,7 @@ describe("a cache that changes its answer", () => {
     await caches.clock.advance(86_400_000 * 1.2);
     await caches.votes(facts);
     await until(() => caches.memory.seconds.length === 1);
-    expect((await caches.votes(facts)).get("a")!.confirmedAt).toBe(caches.clock.now());
+    expect((await caches.votes(facts)).get("a")!.claim!.confirmedAt).toBe(caches.clock.now());
   });
 
   test("another answer that is found at another cache counts as well, and what two keys of a voter say is no evidence", async () => {

@@ -51,10 +51,10 @@ describe("what is remembered", () => {
     expect(await caches.claimants(facts)).toEqual(["a"]);
     expect(caches.requests().length).toBe(1);
     await caches.clock.advance(86_400_000 * 0.22);
-    const { confirmedAt } = (await caches.votes(facts)).get("a")!;
-    expect(confirmedAt).toBe(first);
+    const { claim } = (await caches.votes(facts)).get("a")!;
+    expect(claim!.confirmedAt).toBe(first);
     await until(() => caches.memory.updates.length === 2);
-    expect((await caches.votes(facts)).get("a")!.confirmedAt).toBe(caches.clock.now());
+    expect((await caches.votes(facts)).get("a")!.claim!.confirmedAt).toBe(caches.clock.now());
     expect(caches.requests().length).toBe(2);
   });
 
@@ -68,7 +68,7 @@ describe("what is remembered", () => {
     await until(() => caches.requests().length > 1);
     for (let i = 0; i < 5; i++) expect(await caches.claimants(facts)).toEqual(["a"]);
     expect(caches.requests().length).toBe(2);
-    expect((await caches.votes(facts)).get("a")!.confirmedAt).toBe(caches.clock.now() - 86_400_000 * 1.2);
+    expect((await caches.votes(facts)).get("a")!.claim!.confirmedAt).toBe(caches.clock.now() - 86_400_000 * 1.2);
   });
 
   test("a cache that threw it away keeps its claim, and is asked again after another day", async () => {
@@ -90,11 +90,11 @@ describe("what is remembered", () => {
     caches.open({ maxAgeMs: 3_600_000 });
     await caches.votes(facts);
     await caches.clock.advance(3_600_001);
-    expect((await caches.votes(facts)).get("a")!.confirmedAt).toBe(caches.clock.now());
+    expect((await caches.votes(facts)).get("a")!.claim!.confirmedAt).toBe(caches.clock.now());
     caches.cache("a").server.on(target, status(404));
     await caches.clock.advance(3_600_001);
-    const { vote, confirmedAt } = (await caches.votes(facts)).get("a")!;
-    expect([vote.outcome, confirmedAt]).toEqual(["claims", caches.clock.now() - 3_600_001]);
+    const { vote, claim } = (await caches.votes(facts)).get("a")!;
+    expect([vote.outcome, claim!.confirmedAt]).toEqual(["claims", caches.clock.now() - 3_600_001]);
   });
 
   test("a memory that is gone makes every vote unverifiable, and is told", async () => {

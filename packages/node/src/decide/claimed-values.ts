@@ -32,11 +32,15 @@ export class ClaimedValues {
     this.#each = each;
   }
 
-  /** Tell it every vote as it comes. */
-  sawVote({ digest, logId }: Vote): void {
+  /** Tell it every vote as it comes. `value`: what is claimed, where that came with the claim, checked. */
+  sawVote({ digest, logId }: Vote, value?: Uint8Array): void {
     if (digest === undefined) return;
     const name = toHex(digest);
     const known = this.#claimed.get(name);
+    if (value !== undefined) {
+      const claimants = [...(known?.claimants ?? []), logId];
+      return void this.#claimed.set(name, { digest, claimants, early: Promise.resolve(value) });
+    }
     if (known !== undefined) return void known.claimants.push(logId);
     const early = this.#each || this.#claimed.size === 0 ? this.#fetch(digest, [logId]) : undefined;
     this.#claimed.set(name, { digest, claimants: [logId], early });

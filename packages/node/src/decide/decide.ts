@@ -1,7 +1,7 @@
 /** Decisions by the policy of a protocol: kept while nothing changed that they depend on, and explained on demand. */
 import type { Crypto } from "@trustix/crypto";
 import type { Policy, Sandbox } from "@trustix/decider";
-import type { LogHead, LogId } from "@trustix/protocol";
+import type { CacheVoters, LogHead, LogId } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Builders, Clock, Decide, Follower, LogReader, Mirror, Values } from "../model.ts";
 import { DecidedCache } from "./decided-cache.ts";
@@ -17,6 +17,8 @@ export interface DecideOptions {
   /** Followed logs that are copied here. */
   readonly mirror: Mirror;
   readonly builders: Pick<Builders, "excluded" | "revision">;
+  /** Voters that are no logs; `undefined`: none is configured. */
+  readonly caches?: Pick<CacheVoters, "has" | "vote"> | undefined;
   /** Published logs of this node. */
   readonly own: readonly LogReader[];
   readonly values: Values;
@@ -34,7 +36,8 @@ export function createDecide(options: DecideOptions): Decide {
   const { clock, follower, mirror, builders } = options;
   const own = new Map<LogId, LogReader>(options.own.map((reader) => [reader.info.id, reader]));
   const source = new ValueSource(options);
-  const parts: DecisionParts = { ...options, own, source, budgetMs: options.budgetMs ?? DEFAULT_BUDGET_MS };
+  const budgetMs = options.budgetMs ?? DEFAULT_BUDGET_MS;
+  const parts: DecisionParts = { ...options, caches: options.caches, own, source, budgetMs };
   const cache = new DecidedCache();
 
   const revision = (): number => follower.revision() + mirror.revision() + builders.revision();

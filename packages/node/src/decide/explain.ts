@@ -11,10 +11,11 @@ export async function explain(parts: DecisionParts, made: MadeDecision): Promise
   const { policy, key, time, outcome, values, report, until } = made;
   const since = await firstSeen(parts, made);
   const answers = await Promise.all(
-    made.cast.map(async (testimony, i): Promise<VoterAnswer> => {
+    made.cast.map(async (cast, i): Promise<VoterAnswer> => {
       const vote = made.votes[i]!;
-      const shown = await withProof(parts, key, testimony);
-      return { vote, cast: shown.vote, proof: shown.proof, firstSeen: since.get(vote.logId) };
+      const shown = await withProof(parts, key, cast);
+      const firstSeen = cast.claim?.firstSeen ?? since.get(vote.logId);
+      return { vote, cast: shown.vote, proof: shown.proof, firstSeen };
     }),
   );
   return { policy, key, time, outcome, values, report, answers, until };

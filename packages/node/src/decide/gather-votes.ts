@@ -3,12 +3,26 @@
  * unreachable: it costs the budget, never more, and still counts.
  */
 import type { Crypto } from "@trustix/crypto";
-import { type LogId, type Testimony, type Vote, type VoteOutcome, mapPath } from "@trustix/protocol";
+import {
+  type CacheVoters,
+  type LogId,
+  type SeenClaim,
+  type Testimony,
+  type Vote,
+  type VoteOutcome,
+  mapPath,
+} from "@trustix/protocol";
 import type { Clock, Follower, LogReader, Mirror } from "../model.ts";
 import { mirrorVotes } from "./mirror-votes.ts";
 
 /** A reason of ours: making the default one, an error with its stack, is the dearest part of an abort. */
 const OVER = "the budget is over";
+
+/** A vote, and what shows it. */
+export interface CastVote extends Testimony {
+  /** What a binary cache claims, and when that was seen; there for its claims only. */
+  readonly claim?: SeenClaim | undefined;
+}
 
 export interface Voters {
   readonly crypto: Crypto;
@@ -18,8 +32,10 @@ export interface Voters {
   /** Logs that are copied here do as well. */
   readonly mirror: Mirror;
   readonly follower: Pick<Follower, "vote" | "against" | "whyNoHead">;
-  /** Told each vote when it comes. */
-  readonly onVote?: (vote: Vote) => void;
+  /** Voters that are no logs. */
+  readonly caches: Pick<CacheVoters, "has" | "vote"> | undefined;
+  /** Told each vote when it comes. `value`: what is claimed, where that came with the claim. */
+  readonly onVote?: (vote: Vote, value: Uint8Array | undefined) => void;
 }
 
 /**
@@ -31,12 +47,13 @@ export async function gatherVotes(
   key: Uint8Array,
   limits: { readonly budgetMs: number; readonly clock: Clock },
   signal: AbortSignal,
-): Promise<Testimony[]> {
-  const { own, mirror, follower, crypto } = voters;
-  const votes = new Map<LogId, Testimony>();
-  const cast = (testimony: Testimony): void => {
-    votes.set(testimony.vote.logId, testimony);
-    voters.onVote?.(testimony.vote);
+): Promise<CastVote[]> {
+  const { own, mirror, follower, caches, crypto } = voters;
+  const votes = new Map<LogId, CastVote>();
+  const isCache = (id: LogId): boolean => caches !== undefined && caches.has(id);
+  const cast = (one: CastVote): void => {
+    votes.set(one.vote.logId, one);
+    voters.onVote?.(one.vote, one.claim?.value);
   };
   const stop = new AbortController();
   const copied = voters.ids.filter((id) => mirror.has(id) && !own.has(id));
@@ -45,10 +62,11 @@ export async function gatherVotes(
   const ofCopies = mirrorVotes(mirror, follower, copied, path, catchUp);
   const all = Promise.all([
     ofCopies.then((some) => some.forEach((vote) => cast({ vote, proof: undefined }))),
+    voters.ids.some(isCache) ? caches!.vote(key, cast, stop.signal) : undefined,
     ...voters.ids.map(async (logId) => {
       const reader = own.get(logId);
       if (reader !== undefined) cast(await ownVote(reader, path));
-      else if (!mirror.has(logId)) cast(await follower.vote(logId, key, stop.signal));
+      else if (!mirror.has(logId) && !isCache(logId)) cast(await follower.vote(logId, key, stop.signal));
     }),
   ]);
   await new Promise<void>((resolve) => {

@@ -7,11 +7,11 @@ import type { Crypto } from "@trustix/crypto";
 import { toHex } from "@trustix/crypto";
 import { comparesFacts, decide, opinionsOf } from "@trustix/decider";
 import type { Opinions, Outcome, Policy, Sandbox } from "@trustix/decider";
-import type { LogId, Testimony, Vote } from "@trustix/protocol";
+import type { CacheVoters, LogId, Vote } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Builders, Clock, DecideReport, Follower, LogReader, Mirror } from "../model.ts";
 import { ClaimedValues } from "./claimed-values.ts";
-import { gatherVotes } from "./gather-votes.ts";
+import { gatherVotes, type CastVote } from "./gather-votes.ts";
 import { agesSince, staleIfOld } from "./head-age.ts";
 import type { ValueSource } from "./value-source.ts";
 
@@ -21,6 +21,8 @@ export interface DecisionParts {
   readonly follower: Pick<Follower, "vote" | "against" | "whyNoHead" | "headSeenAt">;
   readonly mirror: Mirror;
   readonly builders: Pick<Builders, "excluded">;
+  /** Voters that are no logs; `undefined`: none is configured. */
+  readonly caches: Pick<CacheVoters, "has" | "vote"> | undefined;
   /** Published logs of this node, by id. */
   readonly own: ReadonlyMap<LogId, LogReader>;
   readonly source: ValueSource;
@@ -35,7 +37,7 @@ export interface MadeDecision {
   /** Milliseconds since 1970. */
   readonly time: number;
   /** As the voters cast them, in the policy's order. */
-  readonly cast: readonly Testimony[];
+  readonly cast: readonly CastVote[];
   /** As they counted: those of excluded voters and under old heads claim nothing. */
   readonly votes: readonly Vote[];
   readonly outcome: Outcome;
@@ -55,18 +57,19 @@ export async function makeDecision(
   key: Uint8Array,
   { every, signal }: { readonly every: boolean; readonly signal: AbortSignal },
 ): Promise<MadeDecision> {
-  const { crypto, clock, own, mirror, follower, source, sandbox, budgetMs } = parts;
+  const { crypto, clock, own, mirror, follower, caches, source, sandbox, budgetMs } = parts;
   const facts = comparesFacts(policy.protocol);
   const claimed = new ClaimedValues(source, facts || every);
   const end = (): void => claimed.end();
   signal.addEventListener("abort", end);
   try {
     const ids = policy.voters.map(({ logId }) => logId);
-    const voters = { crypto, ids, own, mirror, follower, onVote: (vote: Vote) => claimed.sawVote(vote) };
+    const onVote = (vote: Vote, value: Uint8Array | undefined): void => claimed.sawVote(vote, value);
+    const voters = { crypto, ids, own, mirror, follower, caches, onVote };
     const cast = await gatherVotes(voters, key, { budgetMs, clock }, signal);
     if (signal.aborted) throw new NodeError("deadline", "the decision was given up by whoever asked");
     const time = clock.now();
-    const votes = cast.map(({ vote }) => counted(parts, vote, policy, time));
+    const votes = cast.map((one) => counted(parts, one, policy, time));
     const values = facts || every ? await claimed.all(clock, budgetMs) : new Map<string, Uint8Array>();
     const opinions: Opinions = facts ? opinionsOf(crypto, key, values) : { opinions: new Map(), values };
     const outcome = decide({ policy, key, votes, opinions: opinions.opinions, time, sandbox });
@@ -80,30 +83,33 @@ export async function makeDecision(
       return { ...made, outcome: { ...outcome, decision: undefined, reason: missing }, ...undecided(votes, missing) };
     }
     const report = { decision: { digest, value, confidence, logIds }, votes, reason };
-    return { ...made, outcome, report, until: endOf(parts, policy, decision) };
+    return { ...made, outcome, report, until: endOf(parts, policy, decision, cast) };
   } finally {
     claimed.end();
     signal.removeEventListener("abort", end);
   }
 }
 
-/** The vote, if whoever casts it counts and its head is young enough. */
-function counted(parts: DecisionParts, vote: Vote, { maxHeadAgeMs }: Policy, time: number): Vote {
+/** The vote, if whoever casts it counts and what it rests on is young enough. */
+function counted(parts: DecisionParts, cast: CastVote, { maxHeadAgeMs }: Policy, time: number): Vote {
+  const { vote } = cast;
   const { logId } = vote;
   const excluded = vote.outcome === "excluded" ? undefined : parts.builders.excluded(logId);
   if (excluded !== undefined) return { logId, outcome: "excluded", digest: undefined, reason: excluded };
-  return maxHeadAgeMs === undefined ? vote : staleIfOld(vote, parts, maxHeadAgeMs, time);
+  return maxHeadAgeMs === undefined ? vote : staleIfOld(cast, parts, maxHeadAgeMs, time);
 }
 
-/** When the exception that decided ends, or the first of the heads behind it will be too old. */
+/** When the exception that decided ends, or the first of the votes behind it will be too old. */
 function endOf(
   parts: DecisionParts,
   { maxHeadAgeMs }: Policy,
   { by, logIds }: NonNullable<Outcome["decision"]>,
+  cast: readonly CastVote[],
 ): number {
   const end = by.kind === "exception" ? by.exception.expires : Infinity;
   if (maxHeadAgeMs === undefined) return end;
-  return Math.min(end, ...logIds.map((id) => (agesSince(parts, id) ?? Infinity) + maxHeadAgeMs));
+  const behind = cast.filter(({ vote }) => logIds.includes(vote.logId));
+  return Math.min(end, ...behind.map((one) => (agesSince(parts, one) ?? Infinity) + maxHeadAgeMs));
 }
 
 function undecided(votes: readonly Vote[], reason: string): Pick<MadeDecision, "report" | "until"> {

@@ -11,11 +11,13 @@ const NODE_SPACE = 0x00;
 const LOGS_SPACE = 0x01;
 const LOG_SPACE = 0x10;
 const VALUE_SPACE = 0x20;
+const PRIVATE_VALUE_SPACE = 0x21;
 const FOLLOWED_SPACE = 0x30;
 const CALLS_SPACE = 0x40;
 const CLAIM_SPACE = 0x50;
 const DOSSIER_SPACE = 0x60;
 const EVIDENCE_SPACE = 0x70;
+const VOICE_SPACE = 0x80;
 
 /** Bytes of a store path's hash part. */
 export const HASH_PART_BYTES = 20;
@@ -33,6 +35,15 @@ export function valueKey(digest: Uint8Array): Uint8Array {
   key[0] = VALUE_SPACE;
   key.set(digest, 1);
   return key;
+}
+
+/** A value that only the node's own user may see. */
+export function privateValueKey(digest: Uint8Array): Uint8Array {
+  return joined(Uint8Array.of(PRIVATE_VALUE_SPACE), digest);
+}
+
+export function privateValues(): KeyRange {
+  return rangeOf(Uint8Array.of(PRIVATE_VALUE_SPACE));
 }
 
 /** Bytes of a claim's key. */
@@ -132,6 +143,27 @@ export function evidenceAgainst(publicKey: Uint8Array, kind?: number): KeyRange 
 export function evidenceAfter(key: Uint8Array): KeyRange {
   return { from: joined(key, Uint8Array.of(0)), to: allEvidence().to };
 }
+
+/** What is kept of the binary cache with this serial for the key with this map path. */
+export function voiceKey(path: Uint8Array, serial: number): Uint8Array {
+  return joined(joined(Uint8Array.of(VOICE_SPACE, 0x76), path), Uint8Array.of(serial >> 8, serial & 255));
+}
+
+/** Bytes of such a key. */
+export const VOICE_KEY_BYTES = 2 + 32 + 2;
+
+/** The map path and the serial in such a key. */
+export function voicePlace(key: Uint8Array): { readonly path: Uint8Array; readonly serial: number } {
+  return { path: key.slice(2, 34), serial: key[34]! * 256 + key[35]! };
+}
+
+/** All of them in the order of their paths. */
+export function allVoices(): KeyRange {
+  return rangeOf(Uint8Array.of(VOICE_SPACE, 0x76));
+}
+
+/** What all voices were last judged by. */
+export const VOICES_STATE_KEY = Uint8Array.of(VOICE_SPACE, 0x73);
 
 export interface KeyRange {
   readonly from: Uint8Array;
@@ -282,11 +314,14 @@ export function emptyRanges(serials: readonly number[]): KeyRange[] {
     rangeOf(Uint8Array.of(LOGS_SPACE)),
     ...serials.toSorted((a, b) => a - b).map(logSpace),
     rangeOf(Uint8Array.of(VALUE_SPACE)),
+    privateValues(),
     followedRecords(),
     callRecords(),
     allClaims(),
     ...Object.values(dossierRecords()).sort((a, b) => a.from[1]! - b.from[1]!),
     allEvidence(),
+    { from: VOICES_STATE_KEY, to: joined(VOICES_STATE_KEY, Uint8Array.of(0)) },
+    allVoices(),
   ];
   const ranges: KeyRange[] = [];
   let from = new Uint8Array(0);

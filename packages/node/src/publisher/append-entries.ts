@@ -10,7 +10,7 @@ import type { Reads } from "@trustix/storage";
 import { appendToTrees, pushAll } from "../logs/append-to-trees.ts";
 import { RecordWriter } from "../logs/byte-records.ts";
 import { type StoredHead, encodeHead, mapHeadIndexOf } from "../logs/head-record.ts";
-import { type LogKeys, valueKey } from "../logs/keys.ts";
+import type { LogKeys } from "../logs/keys.ts";
 import type { LogTrees } from "../logs/log-trees.ts";
 import type { PreparedItem } from "../logs/prepare-items.ts";
 
@@ -21,6 +21,8 @@ export interface Append {
   /** Known to be new keys, each once. */
   readonly items: readonly PreparedItem[];
   readonly protocolId: string;
+  /** Where a value lies. */
+  readonly valueKey: (digest: Uint8Array) => Uint8Array;
   /** Milliseconds since 1970. */
   readonly time: number;
   /** Leaves of the map-head log that come before this head's own: those of heads that were signed elsewhere. */
@@ -52,6 +54,6 @@ export async function appendEntries(append: Append, reads: Reads): Promise<Appen
   const stored = { head, time: append.time, map };
   changes.push([keys.head(mapHeadIndexOf(head)), encodeHead(stored)]);
   changes.push([keys.mapRoot(head.mapRoot), new RecordWriter(6).u48(mapHeadIndexOf(head)).done()]);
-  for (const item of items) changes.push([valueKey(item.digest), item.value]);
+  for (const item of items) changes.push([append.valueKey(item.digest), item.value]);
   return { changes, stored };
 }

@@ -13,6 +13,7 @@ import type { Change } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
 import { type StoredHead, mapHeadIndexOf } from "../logs/head-record.ts";
 
+import { privateValueKey, valueKey } from "../logs/keys.ts";
 import { type Appended, appendEntries } from "./append-entries.ts";
 import { HistoryGuard } from "./history-guard.ts";
 import { judgeQueued, refusalChanges } from "./judge-items.ts";
@@ -250,11 +251,11 @@ export class Flusher {
   }
 
   #append(work: Work, items: readonly PreparedItem[]): Promise<Appended> {
-    const { crypto, seed, store, published, clock } = this.#options;
+    const { crypto, seed, store, published, clock, isPrivate = false } = this.#options;
     const { keys, info } = published;
     const sign = (head: UnsignedHead): LogHead => signHead(crypto, seed, head);
-    const append = { crypto, keys, trees: work.trees, items, protocolId: info.protocol.id, time: clock.now(), sign };
-    return appendEntries(append, store);
+    const at = { protocolId: info.protocol.id, time: clock.now(), valueKey: isPrivate ? privateValueKey : valueKey };
+    return appendEntries({ crypto, keys, trees: work.trees, items, ...at, sign }, store);
   }
 
   async #mark({ head }: StoredHead): Promise<void> {

@@ -15,7 +15,9 @@ export interface PublisherOptions {
   readonly published: PublishedLog;
   /** 32 bytes; its public half is the log's key. */
   readonly seed: Uint8Array;
-  /** `undefined` only for a store that does not outlive the process. */
+  /** The log and its values are for the node's own user alone. Default: they are published. */
+  readonly isPrivate?: boolean;
+  /** `undefined` only for a log that nobody else sees, or whose store does not outlive the process. */
   readonly marker: HeadMarker | undefined;
   /**
    * The newest head of this log that anybody else is known to hold, or of each of them: all are compared with the store.

@@ -9,6 +9,7 @@ import type { Change } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
 import type { SubmitItem } from "../model.ts";
 import { appendEntries } from "./append-entries.ts";
+import { valueKey } from "../logs/keys.ts";
 import { judgeQueued } from "./judge-items.ts";
 import type { PublisherOptions } from "./options.ts";
 import { type PreparedItem, checkItems, prepareItems } from "../logs/prepare-items.ts";
@@ -59,7 +60,8 @@ export async function recoverChanges(work: Work, source: LostEntries, options: P
     if (equalBytes(headDigest(crypto, made), headDigest(crypto, head))) return head;
     throw new NodeError("unverifiable", `the source's entries do not make its head of ${head.treeSize} entries`);
   };
-  const append = { crypto, keys, trees, items, mapHeadLeaves, protocolId: info.protocol.id, time: clock.now(), sign };
+  const at = { protocolId: info.protocol.id, time: clock.now(), valueKey };
+  const append = { crypto, keys, trees, items, mapHeadLeaves, ...at, sign };
   return (await appendEntries(append, store)).changes;
 }
 

@@ -15,6 +15,7 @@ import type {
   SignedCalls,
   Tokens,
   Values,
+  VotingCache,
 } from "../model.ts";
 
 /** A log of this node: its readers' side and its one writer. */
@@ -32,6 +33,10 @@ export interface ServerParts {
   readonly version: string;
   readonly published: ReadonlyMap<LogId, PublishedLog>;
   readonly values: Values;
+  /** Of every log that is here, those that only the node's own user knows of as well. */
+  readonly allValues: Values;
+  /** Voters that are no logs. */
+  readonly caches: readonly VotingCache[];
   readonly follower: Pick<Follower, "logs" | "value">;
   /** Proofs of misbehaviour. */
   readonly evidence: EvidenceStore;

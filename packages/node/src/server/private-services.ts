@@ -15,7 +15,7 @@ import {
 } from "@trustix/proto";
 import { headToWire, logToWire, parseLogId, undecidedToWire, voteToWire, type LogId } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { DecideReport, MirrorReader } from "../model.ts";
+import type { DecideReport, LogReader, MirrorReader } from "../model.ts";
 import { buildersResponse, overrideBuilder } from "./builder-status.ts";
 import { explainResponse } from "./explain-response.ts";
 import { evidenceFile, evidencePage, importEvidence } from "./kept-evidence.ts";
@@ -43,7 +43,7 @@ export function privateRoutes(parts: ServerParts): Route[] {
     readRoute("private", LogRPC.method.getHead, async ({ LogID }) => headToWire(await anyHead(parts, LogID))),
     readRoute("private", LogRPC.method.getLogEntries, async (request) => {
       const id = parseLogId(request.LogID);
-      const copy = parts.published.has(id) ? undefined : parts.mirror.reader(id);
+      const copy = parts.published.has(id) ? undefined : (localLog(parts, id) ?? parts.mirror.reader(id));
       if (copy === undefined && !parts.published.has(id) && followedLog(parts, id) !== undefined) {
         throw new NodeError(
           "not_found",
@@ -108,7 +108,7 @@ function decisionToWire({ decision, votes, reason }: DecideReport) {
 }
 
 async function anyValue(parts: ServerParts, digest: Uint8Array, call: CallContext): Promise<Uint8Array> {
-  const [own] = await parts.values.getMany([hashField("Digest", digest)]);
+  const [own] = await parts.allValues.getMany([hashField("Digest", digest)]);
   if (own !== undefined) return own;
   const followed = parts.follower.logs().map(({ info }) => info.id);
   if (followed.length === 0) return publishedValue(parts, digest);
@@ -123,6 +123,8 @@ async function anyHead(parts: ServerParts, logId: string) {
   const id = parseLogId(logId);
   const published = parts.published.get(id);
   if (published !== undefined) return published.reader.head();
+  const local = localLog(parts, id);
+  if (local !== undefined) return local.head();
   const followed = followedLog(parts, id);
   if (followed === undefined)
     throw new NodeError("not_found", `log ${id} is neither published nor followed by this node`);
@@ -139,11 +141,17 @@ async function pathsByHashPart(parts: ServerParts, hashPart: Uint8Array): Promis
   }
   const found = new Map<string, Uint8Array>();
   const copies = parts.follower.logs().flatMap(({ info }) => servedCopy(parts, info.id));
-  for (const reader of [...[...parts.published.values()].map((log) => log.reader), ...copies]) {
+  const own = [...parts.published.values()].map((log) => log.reader);
+  for (const reader of [...own, ...parts.caches.map(({ log }) => log), ...copies]) {
     const key = await reader.keyByHashPart(hashPart);
     if (key !== undefined) found.set(Buffer.from(key).toString("latin1"), key);
   }
   return [...found.values()];
+}
+
+/** What this node wrote down of a binary cache. */
+function localLog({ caches }: ServerParts, logId: LogId): LogReader | undefined {
+  return caches.find(({ log }) => log.info.id === logId)?.log;
 }
 
 function servedCopy({ mirror }: ServerParts, logId: LogId): MirrorReader[] {

@@ -119,6 +119,8 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     version: "0.0.0-test",
     published: new Map([[log.info.id, { name: "one", reader: log, publisher: log }]]),
     values: log,
+    allValues: log,
+    caches: [],
     follower: followerOf(options.followed ?? [], options.followedValues ?? []),
     evidence: options.evidence ?? NO_EVIDENCE,
     mirror: NO_MIRROR,

@@ -58,6 +58,8 @@ async function pair(retainHeads: number): Promise<Pair> {
       version: "test",
       published: new Map([[info.id, { name: "real", reader, publisher }]]),
       values: openValues(store, crypto),
+      allValues: openValues(store, crypto),
+      caches: [],
       follower: { logs: () => [], value: unused },
       evidence: NO_EVIDENCE,
       mirror: NO_MIRROR,
