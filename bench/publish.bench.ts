@@ -44,7 +44,7 @@ const info: LogInfo = { id: logIdOf(crypto, { protocol: TEST, publicKey }), prot
 async function openLog(folder: string, maxFlushItems: number): Promise<Open> {
   const store = await openEmbeddedStore(join(folder, "state"));
   const published = new PublishedLog(info, (await registerLogs(store, [info])).get(info.id)!);
-  const marker = fileHeadMarker(join(folder, "heads"), info.id);
+  const marker = fileHeadMarker(crypto, join(folder, "heads"), info.id);
   const limits = { flushEveryMs: 0, flushAtItems: Infinity, retainHeads: 1000, retainMs: 0, maxFlushItems };
   const publisher = await openPublisher({ store, crypto, clock, published, seed, marker, limits });
   const reader = openLogReader({ reads: store, crypto, published, roots: new MapRoots(store, published) });

@@ -296,7 +296,10 @@ async function openLogs(
       published: inStore,
       seed: pair.seed,
       // A log in memory begins anew with every process, so a marker of the last one would stop it.
-      marker: config.storage === "memory" || headMarker === undefined ? undefined : fileHeadMarker(headMarker, info.id),
+      marker:
+        config.storage === "memory" || headMarker === undefined
+          ? undefined
+          : fileHeadMarker(crypto, headMarker, info.id),
       newestElsewhere: async () => ownHeads.heads(info.id),
       onFault: (error) => log.error({ log: name, err: error }, "flush failed"),
       limits: {

@@ -247,7 +247,7 @@ async function openLog(
     clock,
     published: new PublishedLog(info, keys),
     seed: pair.seed,
-    marker: headMarker === undefined ? undefined : fileHeadMarker(headMarker, info.id),
+    marker: headMarker === undefined ? undefined : fileHeadMarker(crypto, headMarker, info.id),
     newestElsewhere: async () => newest,
     limits: {
       flushEveryMs: 0,

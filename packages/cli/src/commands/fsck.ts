@@ -70,7 +70,7 @@ async function configOf(input: CommandInput): Promise<Config | undefined> {
 
 function markersOf(config: Config | undefined): Pick<FsckOptions, "marked"> {
   const folder = config?.headMarker;
-  return folder === undefined ? {} : { marked: (logId) => fileHeadMarker(folder, logId).read() };
+  return folder === undefined ? {} : { marked: (logId) => fileHeadMarker(nodeCrypto(), folder, logId).read() };
 }
 
 function reportLines(report: LogReport): string[] {

@@ -68,7 +68,7 @@ test(`nothing acknowledged is lost over ${kills} kills of a publisher on one sta
     const store = await openEmbeddedStore(join(folder, "state"));
     const [report] = await fsck(store, { crypto, logs: [logInfo()] });
     expect(report!.problems).toEqual([]);
-    const log = await openTestLog(store, { marker: fileHeadMarker(join(folder, "heads"), logInfo().id) });
+    const log = await openTestLog(store, { marker: fileHeadMarker(crypto, join(folder, "heads"), logInfo().id) });
     expect(log.publisher.status().stopped).toBeUndefined();
     const kept = await keptClaims(store, log);
     expect(acknowledged.filter((n) => kept.get(`k${n}`) !== `v${n}`)).toEqual([]);

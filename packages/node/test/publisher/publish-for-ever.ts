@@ -5,11 +5,11 @@
  */
 import { openEmbeddedStore } from "@trustix/storage";
 import { fileHeadMarker } from "../../src/publisher/head-marker.ts";
-import { item, logInfo, openTestLog } from "./test-log.ts";
+import { crypto, item, logInfo, openTestLog } from "./test-log.ts";
 
 const [, , folder, heads, first] = process.argv;
 const store = await openEmbeddedStore(folder!);
-const marker = fileHeadMarker(heads!, logInfo().id);
+const marker = fileHeadMarker(crypto, heads!, logInfo().id);
 const { publisher } = await openTestLog(store, {
   marker,
   limits: { retainHeads: 20, retainMs: 0, maxFlushItems: 200 },
