@@ -73,5 +73,5 @@ export function logSize(planet: Planet, size: number): Promise<number> {
     const now = Number(Published[0]?.Head?.TreeSize ?? 0);
     return now >= size ? now : undefined;
   };
-  return until(`${planet.name}'s log has ${size} claims`, ask, 20_000, planet.closing);
+  return until(`${planet.name}'s log has ${size} claims`, ask, undefined, planet.closing);
 }

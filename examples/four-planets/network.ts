@@ -19,6 +19,8 @@ export interface NetworkOptions {
   /** The proxy's port; the planets' daemons have the next four, their caches four from 10 above it. Default: free ones. */
   readonly basePort?: number;
   readonly compression?: Partial<Record<PlanetName, Compression>>;
+  /** The user's; see `ObserverOptions`. */
+  readonly syncmode?: "full" | "light";
 }
 
 export interface Network {
@@ -34,7 +36,13 @@ export interface Network {
 }
 
 /** Makes everything and starts the five daemons; builds nothing, and the proxy is not started yet. */
-export async function startNetwork({ folder, nix, basePort, compression = {} }: NetworkOptions): Promise<Network> {
+export async function startNetwork({
+  folder,
+  nix,
+  basePort,
+  compression = {},
+  syncmode,
+}: NetworkOptions): Promise<Network> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const expression = await writeDemoPackages(join(folder, "packages"));
   const made = await Promise.all(
@@ -53,6 +61,7 @@ export async function startNetwork({ folder, nix, basePort, compression = {} }: 
   const observer = await makeObserver({
     folder: join(folder, "user"),
     planets: made,
+    ...(syncmode === undefined ? {} : { syncmode }),
     ...(basePort === undefined ? {} : { proxyPort: basePort }),
   });
   const close = async (): Promise<void> => {

@@ -21,6 +21,8 @@ export interface ObserverOptions {
   readonly proxyPort?: number;
   /** Seconds that a decision waits for votes; the node's default is 2. */
   readonly decisionBudget?: number;
+  /** Whether it copies the logs, which is the node's default, or asks them for each path. */
+  readonly syncmode?: "full" | "light";
 }
 
 export interface Observer {
@@ -97,7 +99,7 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
         const sizes = new Map(Followed.map((log) => [log.Log?.LogID, Number(log.Head?.TreeSize ?? 0)]));
         return wanted.every((planet) => (sizes.get(planet.logId) ?? 0) >= size) ? true : undefined;
       };
-      await until(`heads of ${size} entries are followed`, ask, 20_000, closing.signal);
+      await until(`heads of ${size} entries are followed`, ask, undefined, closing.signal);
     },
     async close() {
       closing.abort(new Error("the user's side is closed"));
@@ -109,13 +111,14 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
   return observer;
 }
 
-function configuration({ planets, decisionBudget = 2 }: ObserverOptions): string {
+function configuration({ planets, decisionBudget = 2, syncmode = "full" }: ObserverOptions): string {
   const remotes = planets.map(({ url }) => `  "${url}",\n`).join("");
   const logs = planets.map(
     ({ name, publicKey, cache }) => `
 [[subscribers]]
 protocol = "nix"
 name = "${name}"
+syncmode = "${syncmode}"
 publicKey = { type = "ed25519", key = "${publicKey}" }
 meta = { upstream = "${cache.url}" }
 `,

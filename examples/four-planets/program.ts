@@ -10,6 +10,9 @@ export interface ProgramOptions {
   readonly cwd?: string;
 }
 
+/** Milliseconds after which what should have come will not: long, because a busy machine is no reason to fail. */
+const PATIENCE = 90_000;
+
 /** How much of what a program says is kept. */
 const KEPT = 200_000;
 
@@ -63,7 +66,7 @@ export class Program {
   }
 
   /** The first line that matches, also one said before. Rejects when the program ends without it, or in `ms`. */
-  async heard(pattern: RegExp, ms = 20_000): Promise<string> {
+  async heard(pattern: RegExp, ms = PATIENCE): Promise<string> {
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const look = (): void => {
       const line = this.#said.split("\n").find((text) => pattern.test(text));
@@ -85,7 +88,7 @@ export class Program {
   }
 
   /** Resolves once `ask` answers. Rejects with what it said when it ends before that, or in `ms`. */
-  async answers(ask: () => Promise<unknown>, ms = 20_000): Promise<void> {
+  async answers(ask: () => Promise<unknown>, ms = PATIENCE): Promise<void> {
     const asked = until(`${this.name} answers`, async () => (this.#over ? true : await ask()), ms);
     await asked.catch((cause: unknown) => {
       throw new Error(`${this.name} does not answer:\n${this.#said.slice(-2000)}`, { cause });
@@ -126,7 +129,7 @@ export class Program {
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined>,
-  ms = 20_000,
+  ms = PATIENCE,
   signal?: AbortSignal,
 ): Promise<T> {
   const end = Date.now() + ms;
