@@ -38,7 +38,7 @@ const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<
           mirror: ["logs", "claims"],
           caches: ["logs", "claims"],
           standing: ["logs", "claims"],
-          fsck: ["logs", "publisher", "mirror", "claims", "standing", "evidence"],
+          fsck: ["logs", "publisher", "mirror", "claims", "standing", "evidence", "caches"],
         },
       },
     ],

@@ -96,10 +96,11 @@ function sizesOf(report: LogReport): string[] {
   ];
 }
 
-function storeLines({ values, followed, evidence, problems, problemCount }: StoreReport): string[] {
+function storeLines({ values, followed, evidence, answers, problems, problemCount }: StoreReport): string[] {
   const sizes =
     `${counted(values, "value", "values")}, ${counted(followed, "record", "records")} of followed logs` +
-    (evidence > 0 ? `, ${counted(evidence, "proof", "proofs")} of misbehaviour` : "");
+    (evidence > 0 ? `, ${counted(evidence, "proof", "proofs")} of misbehaviour` : "") +
+    (answers > 0 ? `, ${counted(answers, "answer", "answers")} of binary caches` : "");
   return [`store: ${sizes}: ${verdict(problemCount)}`, ...problemLines(problems, problemCount)];
 }
 

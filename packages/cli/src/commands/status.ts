@@ -6,6 +6,7 @@ import { toHex } from "@trustix/crypto";
 import {
   NodeExt,
   RemoteStatus_States,
+  type CacheStatus,
   type FollowedStatus,
   type PublishedStatus,
   type RemoteStatus,
@@ -26,7 +27,7 @@ export const run: Action = (input) =>
   });
 
 export interface Trouble {
-  /** The log's name. */
+  /** The name of the log, or of the cache. */
   readonly log: string;
   readonly what: string;
   /** Nobody needs to do anything: a remote that is down comes back. */
@@ -34,7 +35,18 @@ export interface Trouble {
 }
 
 export function troublesOf(status: StatusResponse): Trouble[] {
-  return [...status.Published.flatMap(publishedTroubles), ...status.Followed.flatMap(followedTroubles)];
+  const { Published, Followed, Caches } = status;
+  return [
+    ...Published.flatMap(publishedTroubles),
+    ...Followed.flatMap(followedTroubles),
+    ...Caches.flatMap(cacheTroubles),
+  ];
+}
+
+/** A cache that is asked at several places needs one of them. */
+function cacheTroubles({ Name, Places }: CacheStatus): Trouble[] {
+  if (Places.some(({ Resting }) => !Resting)) return [];
+  return [{ log: Name, what: "it does not answer and is left alone for a while", mendsItself: true }];
 }
 
 function publishedTroubles({ Name, Stopped }: PublishedStatus): Trouble[] {
@@ -62,11 +74,22 @@ function lacksLog({ State, Why }: RemoteStatus): boolean {
 function statusLines(status: StatusResponse, address: string): string[] {
   const now = Number(status.Now);
   const lines = [`node ${status.Version} at ${address}`];
-  if (status.Published.length + status.Followed.length === 0) lines.push("no log is configured");
-  for (const { log, what } of troublesOf(status)) lines.push(`WRONG: log ${log}: ${what}`);
+  const isNothing = status.Published.length + status.Followed.length + status.Caches.length === 0;
+  if (isNothing) lines.push("no log and no cache is configured");
+  const isCache = (name: string): boolean => status.Caches.some(({ Name }) => Name === name);
+  for (const { log, what } of troublesOf(status))
+    lines.push(`WRONG: ${isCache(log) ? "cache" : "log"} ${log}: ${what}`);
   for (const log of status.Published) lines.push(...publishedLines(log, now));
   for (const log of status.Followed) lines.push(...followedLines(log, now));
+  for (const cache of status.Caches) lines.push(...cacheLines(cache));
   return lines;
+}
+
+function cacheLines({ Name, LogID, Places, Entries }: CacheStatus): string[] {
+  return [
+    `cache ${Name} ${LogID} (nix): ${counted(Entries, "claim", "claims")} written down here`,
+    ...Places.map(({ URL, Resting }) => `  ${URL} ${Resting ? "left alone after it failed" : "asked"}`),
+  ];
 }
 
 function publishedLines(log: PublishedStatus, now: number): string[] {
@@ -139,6 +162,13 @@ function statusJson(status: StatusResponse): object {
         ...(Since !== 0n && { since: Number(Since) }),
         ...(Why !== "" && { why: Why }),
       })),
+    })),
+    caches: status.Caches.map(({ Name, LogID, Places, Log, Entries }) => ({
+      id: LogID,
+      name: Name,
+      places: Places.map(({ URL, Resting }) => ({ url: URL, resting: Resting })),
+      localLog: Log?.LogID ?? "",
+      entries: Number(Entries),
     })),
   };
 }

@@ -59,7 +59,7 @@ function voterLines(voter: VoterAnswer, answer: ExplainResponse, width: number, 
   const differs = said !== undefined && answer.Decided && !agrees(voter, answer, said);
   const words =
     vote.outcome === "claims"
-      ? `claims ${claimText(said!, voter.Value)}${differs ? "  <- another result" : ""}`
+      ? `claims ${claimText(said!, voter.Value)}${vote.reason === "" ? "" : ` (${vote.reason})`}${differs ? "  <- another result" : ""}`
       : `${vote.outcome}${vote.reason === "" ? "" : `: ${vote.reason}`}`;
   return [
     `${who}  ${words}`,

@@ -58,6 +58,10 @@ export class ClaimRecorder {
     return this.#isWhole && this.#waiting.size === 0 && this.#running === undefined;
   }
 
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   record(statements: readonly Statement[]): void {
     for (const statement of statements) {
       if (this.#waiting.size >= MAX_WAITING) {

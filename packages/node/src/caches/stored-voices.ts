@@ -5,8 +5,6 @@
  * Votes are judged from the narinfo files, so those are written first, before a vote is given. Logs and table
  * follow. Whether they are whole, and by which configuration they were made, is noted: a node that was not ended in order, or
  * whose voters changed, judges everything again when it starts.
- *
- * `80 s`: `u8 version || u8 whole || fingerprint(32)`.
  */
 import type { Evidence } from "@trustix/client";
 import { equalBytes, utf8, type Crypto } from "@trustix/crypto";
@@ -20,12 +18,11 @@ import {
   type VoiceUpdate,
 } from "@trustix/protocol";
 import type { Change, Store } from "@trustix/storage";
-import { RecordReader, RecordWriter } from "../logs/byte-records.ts";
 import { allVoices, voiceKey, voicePlace, VOICES_STATE_KEY } from "../logs/keys.ts";
 import type { Clock } from "../model.ts";
 import { ClaimRecorder, type Statement } from "./claim-recorder.ts";
 import type { LocalLog } from "./local-log.ts";
-import { decodeVoice, encodeVoice } from "./voice-record.ts";
+import { decodeVoice, decodeVoicesState, encodeVoice, encodeVoicesState } from "./voice-record.ts";
 
 export interface VoicesOptions {
   readonly crypto: Crypto;
@@ -44,12 +41,16 @@ export interface VoicesOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-const STATE_VERSION = 1;
+const MAX_BEHIND = 2000;
 
+/** Throws `corrupt`. */
 export async function openVoices(options: VoicesOptions): Promise<StoredVoices> {
-  const isWhole = await readState(options);
-  await options.store.write([[VOICES_STATE_KEY, encodeState(false, options.fingerprint)]]);
-  return new StoredVoices(options, isWhole);
+  const { store, fingerprint } = options;
+  const [record] = await store.getMany([VOICES_STATE_KEY]);
+  const state = record && decodeVoicesState(record);
+  const wasWhole = state === undefined || (state.isWhole && equalBytes(state.fingerprint, fingerprint));
+  await store.write([[VOICES_STATE_KEY, encodeVoicesState({ isWhole: false, fingerprint })]]);
+  return new StoredVoices(options, wasWhole);
 }
 
 export class StoredVoices implements CacheMemory {
@@ -96,6 +97,8 @@ export class StoredVoices implements CacheMemory {
     for await (const [key, record] of this.#options.store.range(from, to)) {
       const place = voicePlace(key);
       if (path === undefined || !equalBytes(path, place.path)) {
+        // Whoever goes through everything tells it all again: as fast as it can be written down.
+        if (this.#recorder.waiting > MAX_BEHIND) await this.#recorder.settle();
         if (voices.size > 0) yield voices;
         voices = new Map();
         path = place.path;
@@ -120,7 +123,8 @@ export class StoredVoices implements CacheMemory {
   async close(): Promise<void> {
     await this.#recorder.close();
     if (!this.#isReviewed || !this.#recorder.isDone) return;
-    await this.#options.store.write([[VOICES_STATE_KEY, encodeState(true, this.#options.fingerprint)]]);
+    const { store, fingerprint } = this.#options;
+    await store.write([[VOICES_STATE_KEY, encodeVoicesState({ isWhole: true, fingerprint })]]);
   }
 
   async #write(path: Hash, updates: readonly VoiceUpdate[]): Promise<void> {
@@ -150,24 +154,4 @@ function statementOf(key: Uint8Array, path: Hash, { voter, voice, claim }: Voice
   if (claim === undefined || voice.claim === undefined) return [];
   const { value, counts } = claim;
   return [{ voter, key, path, value, counts, firstSeen: voice.claim.firstSeen }];
-}
-
-function encodeState(isWhole: boolean, fingerprint: Hash): Uint8Array {
-  return new RecordWriter(2 + 32)
-    .u8(STATE_VERSION)
-    .u8(isWhole ? 1 : 0)
-    .bytes(fingerprint)
-    .done();
-}
-
-/** Whether logs and table are what the voters with this fingerprint make of what is kept. Throws `corrupt`. */
-async function readState({ store, fingerprint }: VoicesOptions): Promise<boolean> {
-  const [bytes] = await store.getMany([VOICES_STATE_KEY]);
-  if (bytes === undefined) return true;
-  const record = new RecordReader(bytes, "the state of what binary caches said", VOICES_STATE_KEY);
-  record.version(STATE_VERSION);
-  const isWhole = record.u8() === 1;
-  const made = record.bytes(32);
-  record.end();
-  return isWhole && equalBytes(made, fingerprint);
 }

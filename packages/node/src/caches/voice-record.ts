@@ -4,10 +4,14 @@
  * `80 v path(32) serial(2)`: `u8 version || u8 parts || u48 checked at || u48 changed at || own || claim`, each of the two
  * `u48 first seen || u48 confirmed at || u32 length || narinfo`. `path` is H(store path), `serial` the cache's in this store.
  * Bits of `parts`: 1 own, 2 claim; 4: the claim's narinfo is own's, and is not written again.
+ *
+ * `80 s`: `u8 version || u8 whole || fingerprint(32)`: whether all of it is in logs and claims table, judged by the
+ * configuration with this fingerprint.
  */
 import { equalBytes } from "@trustix/crypto";
-import type { KeptAnswer, KeptVoice } from "@trustix/protocol";
+import type { Hash, KeptAnswer, KeptVoice } from "@trustix/protocol";
 import { RecordReader, RecordWriter } from "../logs/byte-records.ts";
+import { VOICES_STATE_KEY } from "../logs/keys.ts";
 
 const VERSION = 1;
 const OWN = 1;
@@ -50,4 +54,27 @@ export function decodeVoice(bytes: Uint8Array, key: Uint8Array): KeptVoice {
 function readAnswer(record: RecordReader): KeptAnswer {
   const [firstSeen, confirmedAt] = [record.u48(), record.u48()];
   return { narInfo: record.bytes(record.u32()).slice(), firstSeen, confirmedAt };
+}
+
+export interface VoicesState {
+  readonly isWhole: boolean;
+  readonly fingerprint: Hash;
+}
+
+export function encodeVoicesState({ isWhole, fingerprint }: VoicesState): Uint8Array {
+  return new RecordWriter(2 + 32)
+    .u8(VERSION)
+    .u8(isWhole ? 1 : 0)
+    .bytes(fingerprint)
+    .done();
+}
+
+/** Throws `corrupt`. */
+export function decodeVoicesState(bytes: Uint8Array): VoicesState {
+  const record = new RecordReader(bytes, "the state of what binary caches said", VOICES_STATE_KEY);
+  record.version(VERSION);
+  const isWhole = record.u8() === 1;
+  const fingerprint = record.bytes(32).slice();
+  record.end();
+  return { isWhole, fingerprint };
 }

@@ -7,24 +7,32 @@ import { equalBytes, toHex } from "@trustix/crypto";
 import type { Hash } from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
 import { readLastHead } from "../logs/head-record.ts";
-import { type KeyRange, type LogKeys, valueKey, valuesBetween } from "../logs/keys.ts";
+import {
+  type KeyRange,
+  type LogKeys,
+  privateValueKey,
+  privateValuesBetween,
+  valueKey,
+  valuesBetween,
+} from "../logs/keys.ts";
 import { decodeMirrorState } from "../mirror/mirror-state.ts";
 import type { Check } from "./fsck.ts";
 import { Findings, type Progress } from "./report.ts";
 import { type EntryRun, storedEntries } from "./stored-entries.ts";
 
-/** Returns which of the digests have no value; one that has another digest is a problem. */
+/** Returns which of the digests have no value, published or private; one that has another digest is a problem. */
 export async function lackingValues(
   { reads, crypto, findings }: Pick<Check, "reads" | "crypto" | "findings">,
   { entries }: EntryRun,
 ): Promise<boolean[]> {
-  const values = await reads.getMany(entries.map(({ valueDigest }) => valueKey(valueDigest)));
-  for (const [i, { valueDigest }] of entries.entries()) {
-    const value = values[i];
+  const places = [valueKey, privateValueKey];
+  const values = await reads.getMany(places.flatMap((keyOf) => entries.map(({ valueDigest }) => keyOf(valueDigest))));
+  for (const [at, value] of values.entries()) {
+    const { valueDigest } = entries[at % entries.length]!;
     if (value && !equalBytes(crypto.sha256(value), valueDigest))
       findings.add("wrong", `value ${toHex(valueDigest)} has another digest`);
   }
-  return values.map((value) => value === undefined);
+  return entries.map((_, i) => values[i] === undefined && values[entries.length + i] === undefined);
 }
 
 /** Digests held at once, about 100 bytes each. */
@@ -41,14 +49,14 @@ export async function checkUnclaimed(
   let count = 0;
   const sizes = await Promise.all(logs.map((keys) => sizeOf(reads, keys)));
   const entries = sizes.reduce((sum, size) => sum + size, 0);
-  const search = { reads, logs, entries, between: valuesBetween, digestsAtOnce };
-  for await (const { digests, claimed, part, parts } of claimedParts(search)) {
-    for await (const digest of digests) {
-      count++;
-      if (!claimed(digest)) findings.add("surplus", `value ${toHex(digest)}, which no entry claims`);
+  for (const between of [valuesBetween, privateValuesBetween])
+    for await (const found of claimedParts({ reads, logs, entries, between, digestsAtOnce })) {
+      for await (const digest of found.digests) {
+        count++;
+        if (!found.claimed(digest)) findings.add("surplus", `value ${toHex(digest)}, which no entry claims`);
+      }
+      progress("values", found.part + 1, found.parts);
     }
-    progress("values", part + 1, parts);
-  }
   return count;
 }
 

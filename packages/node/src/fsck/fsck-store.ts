@@ -1,6 +1,6 @@
 /**
  * Checks what is in a store beside its logs' own records, which `fsck` checks log by log: the layout record, values that
- * no entry claims, what is kept of followed logs, of voters, evidence and signed calls, and that nothing lies where
+ * no entry claims, what is kept of followed logs, of voters, of what binary caches said, evidence and signed calls, and that nothing lies where
  * nothing should be.
  */
 import { type Crypto, fromHex, toHex } from "@trustix/crypto";
@@ -14,6 +14,7 @@ import { checkDossier } from "./check-dossier.ts";
 import { checkKeptEvidence } from "./check-evidence.ts";
 import { checkFollowed } from "./check-followed.ts";
 import { checkUnclaimed, entriesOfCopy } from "./check-values.ts";
+import { checkVoices } from "./check-voices.ts";
 import { Findings, type Progress, type StoreReport } from "./report.ts";
 
 export interface FsckStoreOptions {
@@ -40,7 +41,8 @@ export async function fsckStore(store: Store, options: FsckStoreOptions): Promis
     await checkCalls(snapshot, findings);
     await checkClaimTable(snapshot, await votersOf(snapshot, serials), findings, onProgress);
     await checkDossier(snapshot, crypto, findings);
-    return { values, followed: records, evidence, problems: findings.problems, problemCount: findings.count };
+    const answers = await checkVoices(snapshot, new Set(serials.keys()), findings);
+    return { values, followed: records, evidence, answers, problems: findings.problems, problemCount: findings.count };
   } finally {
     await snapshot.close();
   }

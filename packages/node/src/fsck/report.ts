@@ -54,6 +54,8 @@ export interface StoreReport {
   readonly followed: number;
   /** Proofs of misbehaviour. */
   readonly evidence: number;
+  /** What binary caches that vote said: one a cache and store path. */
+  readonly answers: number;
   readonly problems: readonly Problem[];
   readonly problemCount: number;
 }

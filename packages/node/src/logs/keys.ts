@@ -42,8 +42,10 @@ export function privateValueKey(digest: Uint8Array): Uint8Array {
   return joined(Uint8Array.of(PRIVATE_VALUE_SPACE), digest);
 }
 
-export function privateValues(): KeyRange {
-  return rangeOf(Uint8Array.of(PRIVATE_VALUE_SPACE));
+/** All of these whose digests are at least `from` and below `to`; `undefined`: up to the last. */
+export function privateValuesBetween(from: Uint8Array, to: Uint8Array | undefined): KeyRange {
+  const last = Uint8Array.of(PRIVATE_VALUE_SPACE + 1);
+  return { from: privateValueKey(from), to: to === undefined ? last : privateValueKey(to) };
 }
 
 /** Bytes of a claim's key. */
@@ -314,7 +316,7 @@ export function emptyRanges(serials: readonly number[]): KeyRange[] {
     rangeOf(Uint8Array.of(LOGS_SPACE)),
     ...serials.toSorted((a, b) => a - b).map(logSpace),
     rangeOf(Uint8Array.of(VALUE_SPACE)),
-    privateValues(),
+    rangeOf(Uint8Array.of(PRIVATE_VALUE_SPACE)),
     followedRecords(),
     callRecords(),
     allClaims(),

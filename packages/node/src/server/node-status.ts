@@ -8,7 +8,15 @@ import {
 } from "@trustix/proto";
 import { headToWire, logToWire, type LogHead } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
-import type { FollowedLog, LogReader, MirrorStatus, Reachability, RefusedClaim, RefusedPage } from "../model.ts";
+import type {
+  FollowedLog,
+  LogReader,
+  MirrorStatus,
+  Reachability,
+  RefusedClaim,
+  RefusedPage,
+  VotingCache,
+} from "../model.ts";
 import type { PublishedLog, ServerParts } from "./parts.ts";
 
 const STATES: Record<Reachability["state"], RemoteStatus_States> = {
@@ -26,7 +34,19 @@ export async function nodeStatus(parts: ServerParts): Promise<MessageInitShape<t
     Published: published,
     Followed: parts.follower.logs().map((log) => followedStatus(log, parts.mirror.status(log.info.id))),
     NodeKey: parts.receipts.publicKey,
+    Caches: await Promise.all(parts.caches.map(cacheStatus)),
     Generation: [parts.generation(), ...published.map(({ Head }) => Head?.TreeSize ?? "-")].join(" "),
+  };
+}
+
+async function cacheStatus({ logId, name, places, log }: VotingCache) {
+  const head = await headIfAny(log);
+  return {
+    LogID: logId,
+    Name: name,
+    Places: places().map(({ url, resting }) => ({ URL: url, Resting: resting })),
+    Log: logToWire(log.info),
+    Entries: BigInt(head?.treeSize ?? 0),
   };
 }
 

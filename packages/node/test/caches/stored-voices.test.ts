@@ -4,6 +4,11 @@ import type { KeptVoice, LogId } from "@trustix/protocol";
 import { openMemoryStore, type Store } from "@trustix/storage";
 import { faultyStore } from "@trustix/storage/faulty";
 import { describe, expect, test } from "vitest";
+import { encodeVoice } from "../../src/caches/voice-record.ts";
+import { fsck } from "../../src/fsck/fsck.ts";
+import { fsckStore } from "../../src/fsck/fsck-store.ts";
+import { storedLogs } from "../../src/fsck/stored-logs.ts";
+import { voiceKey } from "../../src/logs/keys.ts";
 import { openAllValues, openValues } from "../../src/logs/values.ts";
 import { crypto } from "../subscriber/network.ts";
 import { BIG, claim, HELLO, keptCaches, OTHER, pathOf, PLANS, SMALL, voice, type Kept } from "./kept-caches.ts";
@@ -108,6 +113,21 @@ test("everything that is kept can be gone through, path by path; caches that lef
   await kept.close();
   const without = await keptCaches(kept.store, { plans: PLANS.slice(1) });
   expect(await all(without)).toEqual([HELLO, OTHER].map((path) => `${path} at small`).sort());
+});
+
+test("fsck finds all of it in order, and what a cache said that nobody has", async () => {
+  const kept = await keptCaches();
+  for (const path of [HELLO, OTHER]) await kept.tell(path, BIG, `at ${path}`, claim(path));
+  await kept.voices.settle();
+  const logs = await storedLogs(kept.store);
+  const check = async (): Promise<string[]> => {
+    const reports = [...(await fsck(kept.store, { crypto, logs })), await fsckStore(kept.store, { crypto, logs })];
+    return reports.flatMap(({ problems }) => problems.map(({ message }) => message));
+  };
+  expect(await check()).toEqual([]);
+  expect(await fsckStore(kept.store, { crypto, logs })).toMatchObject({ values: 2, answers: 2 });
+  await kept.store.write([[voiceKey(pathOf(HELLO), 77), encodeVoice(voice("whose?"))]]);
+  expect(await check()).toEqual([expect.stringMatching(/^what a cache with serial 77 said, which nobody has/)]);
 });
 
 describe("whether everything is in logs and table", () => {

@@ -17,7 +17,10 @@ import {
   logRecordKey,
   madeCallKey,
   NODE_KEY,
+  privateValueKey,
   valueKey,
+  voiceKey,
+  VOICES_STATE_KEY,
 } from "../../src/logs/keys.ts";
 import { RememberedLogs } from "../../src/subscriber/remembered-logs.ts";
 import { crypto, items, logInfo, openTestLog, seed } from "../publisher/test-log.ts";
@@ -75,6 +78,7 @@ test("a sound store has no problems", async () => {
     values: 300,
     followed: 1,
     evidence: 1,
+    answers: 0,
     problems: [],
     problemCount: 0,
   });
@@ -96,6 +100,22 @@ test.each([
     key: concatBytes(heldKey, Uint8Array.of(1)),
     wanted: /^surplus: a record of unknown kind beside followed/,
   },
+  {
+    what: "a private value that no entry claims",
+    key: privateValueKey(new Uint8Array(32).fill(3)),
+    wanted: /^surplus: value 0303/,
+  },
+  {
+    what: "what a cache said cut short",
+    key: voiceKey(new Uint8Array(32), 1),
+    wanted: /^unreadable: what a binary cache/,
+  },
+  {
+    what: "a record beside what caches said",
+    key: voiceKey(new Uint8Array(32), 1).slice(0, -1),
+    wanted: /^surplus: a record of unknown kind beside what binary caches said/,
+  },
+  { what: "the caches' state of another version", key: VOICES_STATE_KEY, wanted: /^unreadable: the state of what/ },
   { what: "evidence that is none", key: keyOfEvidence, wanted: /^unreadable: evidence: evidence .*ends after 3 bytes/ },
   {
     what: "a record beside evidence",

@@ -129,6 +129,13 @@ export declare type StatusResponse = Message<"trustix_ext.v1.StatusResponse"> & 
    * @generated from field: optional bytes NodeKey = 6;
    */
   NodeKey: Uint8Array;
+
+  /**
+   * Binary caches that vote.
+   *
+   * @generated from field: repeated trustix_ext.v1.CacheStatus Caches = 7;
+   */
+  Caches: CacheStatus[];
 };
 
 /**
@@ -136,6 +143,71 @@ export declare type StatusResponse = Message<"trustix_ext.v1.StatusResponse"> & 
  * Use `create(StatusResponseSchema)` to create a new message.
  */
 export declare const StatusResponseSchema: GenMessage<StatusResponse>;
+
+/**
+ * @generated from message trustix_ext.v1.CacheStatus
+ */
+export declare type CacheStatus = Message<"trustix_ext.v1.CacheStatus"> & {
+  /**
+   * The voter's id.
+   *
+   * @generated from field: optional string LogID = 1;
+   */
+  LogID: string;
+
+  /**
+   * @generated from field: optional string Name = 2;
+   */
+  Name: string;
+
+  /**
+   * @generated from field: repeated trustix_ext.v1.CachePlace Places = 3;
+   */
+  Places: CachePlace[];
+
+  /**
+   * This node's own log of what the cache's keys signed: for nobody but the node's user.
+   *
+   * @generated from field: optional trustix_api.v1.Log Log = 4;
+   */
+  Log?: Log | undefined;
+
+  /**
+   * @generated from field: optional uint64 Entries = 5;
+   */
+  Entries: bigint;
+};
+
+/**
+ * Describes the message trustix_ext.v1.CacheStatus.
+ * Use `create(CacheStatusSchema)` to create a new message.
+ */
+export declare const CacheStatusSchema: GenMessage<CacheStatus>;
+
+/**
+ * @generated from message trustix_ext.v1.CachePlace
+ */
+export declare type CachePlace = Message<"trustix_ext.v1.CachePlace"> & {
+  /**
+   * Without credentials.
+   *
+   * @generated from field: optional string URL = 1;
+   */
+  URL: string;
+
+  /**
+   * Left alone for a while after it failed.
+   *
+   * @generated from field: optional bool Resting = 2;
+   */
+  Resting: boolean;
+};
+
+/**
+ * Describes the message trustix_ext.v1.CachePlace.
+ * Use `create(CachePlaceSchema)` to create a new message.
+ */
+export declare const CachePlaceSchema: GenMessage<CachePlace>;
 
 /**
  * @generated from message trustix_ext.v1.PublishedStatus

@@ -13,7 +13,7 @@ import { file_trustix_schema_v1_schema } from "../../trustix_schema/v1/schema_pb
  * Describes the file trustix_ext/v1/ext.proto.
  */
 export const file_trustix_ext_v1_ext = /*@__PURE__*/
-  fileDesc("Chh0cnVzdGl4X2V4dC92MS9leHQucHJvdG8SDnRydXN0aXhfZXh0LnYxIiMKEEdldFZhbHVlc1JlcXVlc3QSDwoHRGlnZXN0cxgBIAMoDCIrCgpGb3VuZFZhbHVlEg4KBkRpZ2VzdBgBIAEoDBINCgVWYWx1ZRgCIAEoDCJNChFHZXRWYWx1ZXNSZXNwb25zZRIqCgZWYWx1ZXMYASADKAsyGi50cnVzdGl4X2V4dC52MS5Gb3VuZFZhbHVlEgwKBExlZnQYAiADKAwiDwoNU3RhdHVzUmVxdWVzdCK5AQoOU3RhdHVzUmVzcG9uc2USDwoHVmVyc2lvbhgBIAEoCRILCgNOb3cYAiABKAQSMgoJUHVibGlzaGVkGAMgAygLMh8udHJ1c3RpeF9leHQudjEuUHVibGlzaGVkU3RhdHVzEjAKCEZvbGxvd2VkGAQgAygLMh4udHJ1c3RpeF9leHQudjEuRm9sbG93ZWRTdGF0dXMSEgoKR2VuZXJhdGlvbhgFIAEoCRIPCgdOb2RlS2V5GAYgASgMIrEBCg9QdWJsaXNoZWRTdGF0dXMSIAoDTG9nGAEgASgLMhMudHJ1c3RpeF9hcGkudjEuTG9nEgwKBE5hbWUYAiABKAkSKAoESGVhZBgDIAEoCzIaLnRydXN0aXhfc2NoZW1hLnYxLkxvZ0hlYWQSDwoHV2FpdGluZxgEIAEoBBIPCgdSZWZ1c2VkGAUgASgEEg8KB1N0b3BwZWQYBiABKAkSEQoJTGFzdEZsdXNoGAcgASgEItsBCg5Gb2xsb3dlZFN0YXR1cxIgCgNMb2cYASABKAsyEy50cnVzdGl4X2FwaS52MS5Mb2cSDAoETmFtZRgCIAEoCRIoCgRIZWFkGAMgASgLMhoudHJ1c3RpeF9zY2hlbWEudjEuTG9nSGVhZBISCgpIZWFkU2VlbkF0GAQgASgEEi0KB1JlbW90ZXMYBSADKAsyHC50cnVzdGl4X2V4dC52MS5SZW1vdGVTdGF0dXMSLAoGTWlycm9yGAYgASgLMhwudHJ1c3RpeF9leHQudjEuTWlycm9yU3RhdHVzIqgBCgxNaXJyb3JTdGF0dXMSDwoHRW50cmllcxgBIAEoBBIOCgZUYXJnZXQYAiABKAQSKgoGU2VydmVkGAMgASgLMhoudHJ1c3RpeF9zY2hlbWEudjEuTG9nSGVhZBIOCgZWYWx1ZWQYBCABKAQSDAoEUmF0ZRgFIAEoARILCgNXaHkYBiABKAkSCwoDTGllGAcgASgIEhMKC0JlaGluZFNpbmNlGAggASgEIq8BCgxSZW1vdGVTdGF0dXMSCwoDVVJMGAEgASgJEjIKBVN0YXRlGAIgASgOMiMudHJ1c3RpeF9leHQudjEuUmVtb3RlU3RhdHVzLlN0YXRlcxINCgVTaW5jZRgDIAEoBBILCgNXaHkYBCABKAkiQgoGU3RhdGVzEgsKB1VOS05PV04QABINCglSRUFDSEFCTEUQARIPCgtVTlJFQUNIQUJMRRACEgsKB1JFRlVTRUQQAyIuCg5SZWZ1c2VkUmVxdWVzdBINCgVMb2dJRBgBIAEoCRINCgVBZnRlchgCIAEoDCJNCg9SZWZ1c2VkUmVzcG9uc2USLAoGQ2xhaW1zGAEgAygLMhwudHJ1c3RpeF9leHQudjEuUmVmdXNlZENsYWltEgwKBE5leHQYAiABKAwioQEKDFJlZnVzZWRDbGFpbRILCgNLZXkYASABKAwSDQoFVmFsdWUYAiABKAwSEAoIU3RhbmRpbmcYAyABKAwSDAoEVGltZRgEIAEoBBI0CgdGb3VuZEF0GAUgASgOMiMudHJ1c3RpeF9leHQudjEuUmVmdXNlZENsYWltLlBsYWNlcyIfCgZQbGFjZXMSCgoGU1VCTUlUEAASCQoFRkxVU0gQASIpChVQYXRoQnlIYXNoUGFydFJlcXVlc3QSEAoISGFzaFBhcnQYASABKAwiJwoWUGF0aEJ5SGFzaFBhcnRSZXNwb25zZRINCgVQYXRocxgBIAMoDCIPCg1Ub2tlbnNSZXF1ZXN0Ij0KDlRva2Vuc1Jlc3BvbnNlEisKBlRva2VucxgBIAMoCzIbLnRydXN0aXhfZXh0LnYxLkxpc3RlZFRva2VuIuoBCgtMaXN0ZWRUb2tlbhINCgVUb2tlbhgBIAEoCRIvCgVSb2xlcxgCIAMoDjIgLnRydXN0aXhfZXh0LnYxLkxpc3RlZFRva2VuLlJvbGUSMAoERnJvbRgDIAEoDjIiLnRydXN0aXhfZXh0LnYxLkxpc3RlZFRva2VuLk9yaWdpbhIPCgdSZXZva2VkGAQgASgIIicKBFJvbGUSCQoFT1dORVIQABIKCgZXUklURVIQARIICgRQRUVSEAIiLwoGT3JpZ2luEgcKA09XThAAEhEKDUNPTkZJR1VSQVRJT04QARIJCgVBRERFRBACIiAKD0FkZFRva2VuUmVxdWVzdBINCgVUb2tlbhgBIAEoCSISChBBZGRUb2tlblJlc3BvbnNlIiIKElJldm9rZVRva2VuUmVxdWVzdBIMCgROYW1lGAEgASgJIhUKE1Jldm9rZVRva2VuUmVzcG9uc2UiEQoPQnVpbGRlcnNSZXF1ZXN0IncKEEJ1aWxkZXJzUmVzcG9uc2USLwoIQnVpbGRlcnMYASADKAsyHS50cnVzdGl4X2V4dC52MS5CdWlsZGVyU3RhdHVzEjIKCU92ZXJyaWRlcxgCIAMoCzIfLnRydXN0aXhfZXh0LnYxLkJ1aWxkZXJPdmVycmlkZSK1AwoNQnVpbGRlclN0YXR1cxINCgVMb2dJRBgBIAEoCRIMCgROYW1lGAIgASgJEhAKCE9wZXJhdG9yGAMgASgJEhAKCFByb3RvY29sGAQgASgJEjkKCFN0YW5kaW5nGAUgASgOMicudHJ1c3RpeF9leHQudjEuQnVpbGRlclN0YXR1cy5TdGFuZGluZ3MSMwoFQ2F1c2UYBiABKA4yJC50cnVzdGl4X2V4dC52MS5CdWlsZGVyU3RhdHVzLkNhdXNlcxINCgVTaW5jZRgHIAEoBBIPCgdSZWFzb25zGAggAygJEi8KB0ZpZ3VyZXMYCSABKAsyHi50cnVzdGl4X2V4dC52MS5CdWlsZGVyRmlndXJlcxIpCghFeGFtcGxlcxgKIAMoCzIXLnRydXN0aXhfZXh0LnYxLkRpc3NlbnQiQQoJU3RhbmRpbmdzEg8KC1VOU1BFQ0lGSUVEEAASCAoER09PRBABEgsKB1NVU1BFQ1QQAhIMCghFWENMVURFRBADIjQKBkNhdXNlcxIICgROT05FEAASCAoEVVNFUhABEgkKBVBST09GEAISCwoHRElTU0VOVBADIsMBCg5CdWlsZGVyRmlndXJlcxIOCgZDbGFpbXMYASABKAQSDgoGU2luZ2xlGAIgASgEEhEKCUZld0FncmVlZBgDIAEoBBIUCgxGZXdEaWZmZXJpbmcYBCABKAQSDgoGQWdyZWVkGAUgASgEEg0KBUFsb25lGAYgASgEEg0KBVNwbGl0GAcgASgEEhEKCVNjYXR0ZXJlZBgIIAEoBBIQCghGb3JnaXZlbhgJIAEoBBIVCg1TZWNvbmRBbnN3ZXJzGAogASgEIjgKB0Rpc3NlbnQSCwoDS2V5GAEgASgJEgoKAkF0GAIgASgEEhQKDFNlY29uZEFuc3dlchgDIAEoCCKkAQoPQnVpbGRlck92ZXJyaWRlEg0KBUxvZ0lEGAEgASgJEjMKBEtpbmQYAiABKA4yJS50cnVzdGl4X2V4dC52MS5CdWlsZGVyT3ZlcnJpZGUuS2luZHMSDgoGUmVhc29uGAMgASgJEgoKAkF0GAQgASgEIjEKBUtpbmRzEg8KC1VOU1BFQ0lGSUVEEAASCgoGUEFSRE9OEAESCwoHRVhDTFVERRACImwKFk92ZXJyaWRlQnVpbGRlclJlcXVlc3QSDQoFTG9nSUQYASABKAkSMwoES2luZBgCIAEoDjIlLnRydXN0aXhfZXh0LnYxLkJ1aWxkZXJPdmVycmlkZS5LaW5kcxIOCgZSZWFzb24YAyABKAkiUgoORXhwbGFpblJlcXVlc3QSEAoIUHJvdG9jb2wYASABKAkSCwoDS2V5GAIgASgMEgwKBFdhaXQYAyABKAgSEwoLV2l0aFJlY2VpcHQYBCABKAgiyQIKD0V4cGxhaW5SZXNwb25zZRIPCgdEZWNpZGVkGAEgASgIEg4KBkRpZ2VzdBgCIAEoDBINCgVWYWx1ZRgDIAEoDBISCgpDb25maWRlbmNlGAQgASgFEhAKCENvbmZsaWN0GAUgASgIEg4KBlJlYXNvbhgGIAEoCRIsCgdBbnN3ZXJzGAcgAygLMhsudHJ1c3RpeF9leHQudjEuVm90ZXJBbnN3ZXISMwoETW9kZRgIIAEoDjIlLnRydXN0aXhfZXh0LnYxLkV4cGxhaW5SZXNwb25zZS5Nb2RlcxISCgpMZXRUaHJvdWdoGAkgASgIEgwKBFRpbWUYCiABKAQSDQoFVW50aWwYCyABKAQSDwoHUmVjZWlwdBgMIAEoDCIrCgVNb2RlcxILCgdFTkZPUkNFEAASCAoEV0FSThABEgsKB09CU0VSVkUQAiKbAgoLVm90ZXJBbnN3ZXISIgoEVm90ZRgBIAEoCzIULnRydXN0aXhfZXh0LnYxLlZvdGUSDAoETmFtZRgCIAEoCRIQCghPcGVyYXRvchgDIAEoCRIRCglVbmNvdW50ZWQYBCABKAwSDQoFVmFsdWUYBSABKAwSDQoFU2luY2UYBiABKAQSMgoHU2hvd25CeRgHIAEoDjIhLnRydXN0aXhfZXh0LnYxLlZvdGVyQW5zd2VyLlNob3duEhAKCFRyZWVTaXplGAggASgEEg0KBUluZGV4GAkgASgEEg8KB05hckluZm8YCiABKAwiMQoFU2hvd24SDAoIQVNTRVJURUQQABIKCgZCWV9MT0cQARIOCgpCWV9OQVJJTkZPEAIiIAoPRXZpZGVuY2VSZXF1ZXN0Eg0KBUFmdGVyGAEgASgMIk0KEEV2aWRlbmNlUmVzcG9uc2USKwoFSXRlbXMYASADKAsyHC50cnVzdGl4X2V4dC52MS5FdmlkZW5jZUl0ZW0SDAoETmV4dBgCIAEoDCKJAQoMRXZpZGVuY2VJdGVtEgoKAklEGAEgASgMEgwKBEtpbmQYAiABKAkSEQoJUHVibGljS2V5GAMgASgMEg0KBU5hbWVzGAQgAygJEg8KB1N1bW1hcnkYBSABKAkSDAoEVGltZRgGIAEoBBIQCghJbXBvcnRlZBgHIAEoCBIMCgRTaXplGAggASgEIiAKEkdldEV2aWRlbmNlUmVxdWVzdBIKCgJJRBgBIAEoDCIjChNHZXRFdmlkZW5jZVJlc3BvbnNlEgwKBEZpbGUYASABKAwiJQoVSW1wb3J0RXZpZGVuY2VSZXF1ZXN0EgwKBEZpbGUYASABKAwikwEKFkltcG9ydEV2aWRlbmNlUmVzcG9uc2USCgoCSUQYASABKAwSQAoHT3V0Y29tZRgCIAEoDjIvLnRydXN0aXhfZXh0LnYxLkltcG9ydEV2aWRlbmNlUmVzcG9uc2UuT3V0Y29tZXMiKwoIT3V0Y29tZXMSCAoES0VQVBAAEgkKBUtOT1dOEAESCgoGRU5PVUdIEAIyWgoGTG9nRXh0ElAKCUdldFZhbHVlcxIgLnRydXN0aXhfZXh0LnYxLkdldFZhbHVlc1JlcXVlc3QaIS50cnVzdGl4X2V4dC52MS5HZXRWYWx1ZXNSZXNwb25zZTLsBwoHTm9kZUV4dBJHCgZTdGF0dXMSHS50cnVzdGl4X2V4dC52MS5TdGF0dXNSZXF1ZXN0Gh4udHJ1c3RpeF9leHQudjEuU3RhdHVzUmVzcG9uc2USSgoHUmVmdXNlZBIeLnRydXN0aXhfZXh0LnYxLlJlZnVzZWRSZXF1ZXN0Gh8udHJ1c3RpeF9leHQudjEuUmVmdXNlZFJlc3BvbnNlEl8KDlBhdGhCeUhhc2hQYXJ0EiUudHJ1c3RpeF9leHQudjEuUGF0aEJ5SGFzaFBhcnRSZXF1ZXN0GiYudHJ1c3RpeF9leHQudjEuUGF0aEJ5SGFzaFBhcnRSZXNwb25zZRJHCgZUb2tlbnMSHS50cnVzdGl4X2V4dC52MS5Ub2tlbnNSZXF1ZXN0Gh4udHJ1c3RpeF9leHQudjEuVG9rZW5zUmVzcG9uc2USTQoIQWRkVG9rZW4SHy50cnVzdGl4X2V4dC52MS5BZGRUb2tlblJlcXVlc3QaIC50cnVzdGl4X2V4dC52MS5BZGRUb2tlblJlc3BvbnNlElYKC1Jldm9rZVRva2VuEiIudHJ1c3RpeF9leHQudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiMudHJ1c3RpeF9leHQudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJKCgdFeHBsYWluEh4udHJ1c3RpeF9leHQudjEuRXhwbGFpblJlcXVlc3QaHy50cnVzdGl4X2V4dC52MS5FeHBsYWluUmVzcG9uc2USTQoIQnVpbGRlcnMSHy50cnVzdGl4X2V4dC52MS5CdWlsZGVyc1JlcXVlc3QaIC50cnVzdGl4X2V4dC52MS5CdWlsZGVyc1Jlc3BvbnNlElgKD092ZXJyaWRlQnVpbGRlchImLnRydXN0aXhfZXh0LnYxLk92ZXJyaWRlQnVpbGRlclJlcXVlc3QaHS50cnVzdGl4X2V4dC52MS5CdWlsZGVyU3RhdHVzEk0KCEV2aWRlbmNlEh8udHJ1c3RpeF9leHQudjEuRXZpZGVuY2VSZXF1ZXN0GiAudHJ1c3RpeF9leHQudjEuRXZpZGVuY2VSZXNwb25zZRJWCgtHZXRFdmlkZW5jZRIiLnRydXN0aXhfZXh0LnYxLkdldEV2aWRlbmNlUmVxdWVzdBojLnRydXN0aXhfZXh0LnYxLkdldEV2aWRlbmNlUmVzcG9uc2USXwoOSW1wb3J0RXZpZGVuY2USJS50cnVzdGl4X2V4dC52MS5JbXBvcnRFdmlkZW5jZVJlcXVlc3QaJi50cnVzdGl4X2V4dC52MS5JbXBvcnRFdmlkZW5jZVJlc3BvbnNl", [file_trustix_api_v1_api, file_trustix_ext_v1_vote, file_trustix_schema_v1_schema]);
+  fileDesc("Chh0cnVzdGl4X2V4dC92MS9leHQucHJvdG8SDnRydXN0aXhfZXh0LnYxIiMKEEdldFZhbHVlc1JlcXVlc3QSDwoHRGlnZXN0cxgBIAMoDCIrCgpGb3VuZFZhbHVlEg4KBkRpZ2VzdBgBIAEoDBINCgVWYWx1ZRgCIAEoDCJNChFHZXRWYWx1ZXNSZXNwb25zZRIqCgZWYWx1ZXMYASADKAsyGi50cnVzdGl4X2V4dC52MS5Gb3VuZFZhbHVlEgwKBExlZnQYAiADKAwiDwoNU3RhdHVzUmVxdWVzdCLmAQoOU3RhdHVzUmVzcG9uc2USDwoHVmVyc2lvbhgBIAEoCRILCgNOb3cYAiABKAQSMgoJUHVibGlzaGVkGAMgAygLMh8udHJ1c3RpeF9leHQudjEuUHVibGlzaGVkU3RhdHVzEjAKCEZvbGxvd2VkGAQgAygLMh4udHJ1c3RpeF9leHQudjEuRm9sbG93ZWRTdGF0dXMSEgoKR2VuZXJhdGlvbhgFIAEoCRIPCgdOb2RlS2V5GAYgASgMEisKBkNhY2hlcxgHIAMoCzIbLnRydXN0aXhfZXh0LnYxLkNhY2hlU3RhdHVzIokBCgtDYWNoZVN0YXR1cxINCgVMb2dJRBgBIAEoCRIMCgROYW1lGAIgASgJEioKBlBsYWNlcxgDIAMoCzIaLnRydXN0aXhfZXh0LnYxLkNhY2hlUGxhY2USIAoDTG9nGAQgASgLMhMudHJ1c3RpeF9hcGkudjEuTG9nEg8KB0VudHJpZXMYBSABKAQiKgoKQ2FjaGVQbGFjZRILCgNVUkwYASABKAkSDwoHUmVzdGluZxgCIAEoCCKxAQoPUHVibGlzaGVkU3RhdHVzEiAKA0xvZxgBIAEoCzITLnRydXN0aXhfYXBpLnYxLkxvZxIMCgROYW1lGAIgASgJEigKBEhlYWQYAyABKAsyGi50cnVzdGl4X3NjaGVtYS52MS5Mb2dIZWFkEg8KB1dhaXRpbmcYBCABKAQSDwoHUmVmdXNlZBgFIAEoBBIPCgdTdG9wcGVkGAYgASgJEhEKCUxhc3RGbHVzaBgHIAEoBCLbAQoORm9sbG93ZWRTdGF0dXMSIAoDTG9nGAEgASgLMhMudHJ1c3RpeF9hcGkudjEuTG9nEgwKBE5hbWUYAiABKAkSKAoESGVhZBgDIAEoCzIaLnRydXN0aXhfc2NoZW1hLnYxLkxvZ0hlYWQSEgoKSGVhZFNlZW5BdBgEIAEoBBItCgdSZW1vdGVzGAUgAygLMhwudHJ1c3RpeF9leHQudjEuUmVtb3RlU3RhdHVzEiwKBk1pcnJvchgGIAEoCzIcLnRydXN0aXhfZXh0LnYxLk1pcnJvclN0YXR1cyKoAQoMTWlycm9yU3RhdHVzEg8KB0VudHJpZXMYASABKAQSDgoGVGFyZ2V0GAIgASgEEioKBlNlcnZlZBgDIAEoCzIaLnRydXN0aXhfc2NoZW1hLnYxLkxvZ0hlYWQSDgoGVmFsdWVkGAQgASgEEgwKBFJhdGUYBSABKAESCwoDV2h5GAYgASgJEgsKA0xpZRgHIAEoCBITCgtCZWhpbmRTaW5jZRgIIAEoBCKvAQoMUmVtb3RlU3RhdHVzEgsKA1VSTBgBIAEoCRIyCgVTdGF0ZRgCIAEoDjIjLnRydXN0aXhfZXh0LnYxLlJlbW90ZVN0YXR1cy5TdGF0ZXMSDQoFU2luY2UYAyABKAQSCwoDV2h5GAQgASgJIkIKBlN0YXRlcxILCgdVTktOT1dOEAASDQoJUkVBQ0hBQkxFEAESDwoLVU5SRUFDSEFCTEUQAhILCgdSRUZVU0VEEAMiLgoOUmVmdXNlZFJlcXVlc3QSDQoFTG9nSUQYASABKAkSDQoFQWZ0ZXIYAiABKAwiTQoPUmVmdXNlZFJlc3BvbnNlEiwKBkNsYWltcxgBIAMoCzIcLnRydXN0aXhfZXh0LnYxLlJlZnVzZWRDbGFpbRIMCgROZXh0GAIgASgMIqEBCgxSZWZ1c2VkQ2xhaW0SCwoDS2V5GAEgASgMEg0KBVZhbHVlGAIgASgMEhAKCFN0YW5kaW5nGAMgASgMEgwKBFRpbWUYBCABKAQSNAoHRm91bmRBdBgFIAEoDjIjLnRydXN0aXhfZXh0LnYxLlJlZnVzZWRDbGFpbS5QbGFjZXMiHwoGUGxhY2VzEgoKBlNVQk1JVBAAEgkKBUZMVVNIEAEiKQoVUGF0aEJ5SGFzaFBhcnRSZXF1ZXN0EhAKCEhhc2hQYXJ0GAEgASgMIicKFlBhdGhCeUhhc2hQYXJ0UmVzcG9uc2USDQoFUGF0aHMYASADKAwiDwoNVG9rZW5zUmVxdWVzdCI9Cg5Ub2tlbnNSZXNwb25zZRIrCgZUb2tlbnMYASADKAsyGy50cnVzdGl4X2V4dC52MS5MaXN0ZWRUb2tlbiLqAQoLTGlzdGVkVG9rZW4SDQoFVG9rZW4YASABKAkSLwoFUm9sZXMYAiADKA4yIC50cnVzdGl4X2V4dC52MS5MaXN0ZWRUb2tlbi5Sb2xlEjAKBEZyb20YAyABKA4yIi50cnVzdGl4X2V4dC52MS5MaXN0ZWRUb2tlbi5PcmlnaW4SDwoHUmV2b2tlZBgEIAEoCCInCgRSb2xlEgkKBU9XTkVSEAASCgoGV1JJVEVSEAESCAoEUEVFUhACIi8KBk9yaWdpbhIHCgNPV04QABIRCg1DT05GSUdVUkFUSU9OEAESCQoFQURERUQQAiIgCg9BZGRUb2tlblJlcXVlc3QSDQoFVG9rZW4YASABKAkiEgoQQWRkVG9rZW5SZXNwb25zZSIiChJSZXZva2VUb2tlblJlcXVlc3QSDAoETmFtZRgBIAEoCSIVChNSZXZva2VUb2tlblJlc3BvbnNlIhEKD0J1aWxkZXJzUmVxdWVzdCJ3ChBCdWlsZGVyc1Jlc3BvbnNlEi8KCEJ1aWxkZXJzGAEgAygLMh0udHJ1c3RpeF9leHQudjEuQnVpbGRlclN0YXR1cxIyCglPdmVycmlkZXMYAiADKAsyHy50cnVzdGl4X2V4dC52MS5CdWlsZGVyT3ZlcnJpZGUitQMKDUJ1aWxkZXJTdGF0dXMSDQoFTG9nSUQYASABKAkSDAoETmFtZRgCIAEoCRIQCghPcGVyYXRvchgDIAEoCRIQCghQcm90b2NvbBgEIAEoCRI5CghTdGFuZGluZxgFIAEoDjInLnRydXN0aXhfZXh0LnYxLkJ1aWxkZXJTdGF0dXMuU3RhbmRpbmdzEjMKBUNhdXNlGAYgASgOMiQudHJ1c3RpeF9leHQudjEuQnVpbGRlclN0YXR1cy5DYXVzZXMSDQoFU2luY2UYByABKAQSDwoHUmVhc29ucxgIIAMoCRIvCgdGaWd1cmVzGAkgASgLMh4udHJ1c3RpeF9leHQudjEuQnVpbGRlckZpZ3VyZXMSKQoIRXhhbXBsZXMYCiADKAsyFy50cnVzdGl4X2V4dC52MS5EaXNzZW50IkEKCVN0YW5kaW5ncxIPCgtVTlNQRUNJRklFRBAAEggKBEdPT0QQARILCgdTVVNQRUNUEAISDAoIRVhDTFVERUQQAyI0CgZDYXVzZXMSCAoETk9ORRAAEggKBFVTRVIQARIJCgVQUk9PRhACEgsKB0RJU1NFTlQQAyLDAQoOQnVpbGRlckZpZ3VyZXMSDgoGQ2xhaW1zGAEgASgEEg4KBlNpbmdsZRgCIAEoBBIRCglGZXdBZ3JlZWQYAyABKAQSFAoMRmV3RGlmZmVyaW5nGAQgASgEEg4KBkFncmVlZBgFIAEoBBINCgVBbG9uZRgGIAEoBBINCgVTcGxpdBgHIAEoBBIRCglTY2F0dGVyZWQYCCABKAQSEAoIRm9yZ2l2ZW4YCSABKAQSFQoNU2Vjb25kQW5zd2VycxgKIAEoBCI4CgdEaXNzZW50EgsKA0tleRgBIAEoCRIKCgJBdBgCIAEoBBIUCgxTZWNvbmRBbnN3ZXIYAyABKAgipAEKD0J1aWxkZXJPdmVycmlkZRINCgVMb2dJRBgBIAEoCRIzCgRLaW5kGAIgASgOMiUudHJ1c3RpeF9leHQudjEuQnVpbGRlck92ZXJyaWRlLktpbmRzEg4KBlJlYXNvbhgDIAEoCRIKCgJBdBgEIAEoBCIxCgVLaW5kcxIPCgtVTlNQRUNJRklFRBAAEgoKBlBBUkRPThABEgsKB0VYQ0xVREUQAiJsChZPdmVycmlkZUJ1aWxkZXJSZXF1ZXN0Eg0KBUxvZ0lEGAEgASgJEjMKBEtpbmQYAiABKA4yJS50cnVzdGl4X2V4dC52MS5CdWlsZGVyT3ZlcnJpZGUuS2luZHMSDgoGUmVhc29uGAMgASgJIlIKDkV4cGxhaW5SZXF1ZXN0EhAKCFByb3RvY29sGAEgASgJEgsKA0tleRgCIAEoDBIMCgRXYWl0GAMgASgIEhMKC1dpdGhSZWNlaXB0GAQgASgIIskCCg9FeHBsYWluUmVzcG9uc2USDwoHRGVjaWRlZBgBIAEoCBIOCgZEaWdlc3QYAiABKAwSDQoFVmFsdWUYAyABKAwSEgoKQ29uZmlkZW5jZRgEIAEoBRIQCghDb25mbGljdBgFIAEoCBIOCgZSZWFzb24YBiABKAkSLAoHQW5zd2VycxgHIAMoCzIbLnRydXN0aXhfZXh0LnYxLlZvdGVyQW5zd2VyEjMKBE1vZGUYCCABKA4yJS50cnVzdGl4X2V4dC52MS5FeHBsYWluUmVzcG9uc2UuTW9kZXMSEgoKTGV0VGhyb3VnaBgJIAEoCBIMCgRUaW1lGAogASgEEg0KBVVudGlsGAsgASgEEg8KB1JlY2VpcHQYDCABKAwiKwoFTW9kZXMSCwoHRU5GT1JDRRAAEggKBFdBUk4QARILCgdPQlNFUlZFEAIimwIKC1ZvdGVyQW5zd2VyEiIKBFZvdGUYASABKAsyFC50cnVzdGl4X2V4dC52MS5Wb3RlEgwKBE5hbWUYAiABKAkSEAoIT3BlcmF0b3IYAyABKAkSEQoJVW5jb3VudGVkGAQgASgMEg0KBVZhbHVlGAUgASgMEg0KBVNpbmNlGAYgASgEEjIKB1Nob3duQnkYByABKA4yIS50cnVzdGl4X2V4dC52MS5Wb3RlckFuc3dlci5TaG93bhIQCghUcmVlU2l6ZRgIIAEoBBINCgVJbmRleBgJIAEoBBIPCgdOYXJJbmZvGAogASgMIjEKBVNob3duEgwKCEFTU0VSVEVEEAASCgoGQllfTE9HEAESDgoKQllfTkFSSU5GTxACIiAKD0V2aWRlbmNlUmVxdWVzdBINCgVBZnRlchgBIAEoDCJNChBFdmlkZW5jZVJlc3BvbnNlEisKBUl0ZW1zGAEgAygLMhwudHJ1c3RpeF9leHQudjEuRXZpZGVuY2VJdGVtEgwKBE5leHQYAiABKAwiiQEKDEV2aWRlbmNlSXRlbRIKCgJJRBgBIAEoDBIMCgRLaW5kGAIgASgJEhEKCVB1YmxpY0tleRgDIAEoDBINCgVOYW1lcxgEIAMoCRIPCgdTdW1tYXJ5GAUgASgJEgwKBFRpbWUYBiABKAQSEAoISW1wb3J0ZWQYByABKAgSDAoEU2l6ZRgIIAEoBCIgChJHZXRFdmlkZW5jZVJlcXVlc3QSCgoCSUQYASABKAwiIwoTR2V0RXZpZGVuY2VSZXNwb25zZRIMCgRGaWxlGAEgASgMIiUKFUltcG9ydEV2aWRlbmNlUmVxdWVzdBIMCgRGaWxlGAEgASgMIpMBChZJbXBvcnRFdmlkZW5jZVJlc3BvbnNlEgoKAklEGAEgASgMEkAKB091dGNvbWUYAiABKA4yLy50cnVzdGl4X2V4dC52MS5JbXBvcnRFdmlkZW5jZVJlc3BvbnNlLk91dGNvbWVzIisKCE91dGNvbWVzEggKBEtFUFQQABIJCgVLTk9XThABEgoKBkVOT1VHSBACMloKBkxvZ0V4dBJQCglHZXRWYWx1ZXMSIC50cnVzdGl4X2V4dC52MS5HZXRWYWx1ZXNSZXF1ZXN0GiEudHJ1c3RpeF9leHQudjEuR2V0VmFsdWVzUmVzcG9uc2Uy7AcKB05vZGVFeHQSRwoGU3RhdHVzEh0udHJ1c3RpeF9leHQudjEuU3RhdHVzUmVxdWVzdBoeLnRydXN0aXhfZXh0LnYxLlN0YXR1c1Jlc3BvbnNlEkoKB1JlZnVzZWQSHi50cnVzdGl4X2V4dC52MS5SZWZ1c2VkUmVxdWVzdBofLnRydXN0aXhfZXh0LnYxLlJlZnVzZWRSZXNwb25zZRJfCg5QYXRoQnlIYXNoUGFydBIlLnRydXN0aXhfZXh0LnYxLlBhdGhCeUhhc2hQYXJ0UmVxdWVzdBomLnRydXN0aXhfZXh0LnYxLlBhdGhCeUhhc2hQYXJ0UmVzcG9uc2USRwoGVG9rZW5zEh0udHJ1c3RpeF9leHQudjEuVG9rZW5zUmVxdWVzdBoeLnRydXN0aXhfZXh0LnYxLlRva2Vuc1Jlc3BvbnNlEk0KCEFkZFRva2VuEh8udHJ1c3RpeF9leHQudjEuQWRkVG9rZW5SZXF1ZXN0GiAudHJ1c3RpeF9leHQudjEuQWRkVG9rZW5SZXNwb25zZRJWCgtSZXZva2VUb2tlbhIiLnRydXN0aXhfZXh0LnYxLlJldm9rZVRva2VuUmVxdWVzdBojLnRydXN0aXhfZXh0LnYxLlJldm9rZVRva2VuUmVzcG9uc2USSgoHRXhwbGFpbhIeLnRydXN0aXhfZXh0LnYxLkV4cGxhaW5SZXF1ZXN0Gh8udHJ1c3RpeF9leHQudjEuRXhwbGFpblJlc3BvbnNlEk0KCEJ1aWxkZXJzEh8udHJ1c3RpeF9leHQudjEuQnVpbGRlcnNSZXF1ZXN0GiAudHJ1c3RpeF9leHQudjEuQnVpbGRlcnNSZXNwb25zZRJYCg9PdmVycmlkZUJ1aWxkZXISJi50cnVzdGl4X2V4dC52MS5PdmVycmlkZUJ1aWxkZXJSZXF1ZXN0Gh0udHJ1c3RpeF9leHQudjEuQnVpbGRlclN0YXR1cxJNCghFdmlkZW5jZRIfLnRydXN0aXhfZXh0LnYxLkV2aWRlbmNlUmVxdWVzdBogLnRydXN0aXhfZXh0LnYxLkV2aWRlbmNlUmVzcG9uc2USVgoLR2V0RXZpZGVuY2USIi50cnVzdGl4X2V4dC52MS5HZXRFdmlkZW5jZVJlcXVlc3QaIy50cnVzdGl4X2V4dC52MS5HZXRFdmlkZW5jZVJlc3BvbnNlEl8KDkltcG9ydEV2aWRlbmNlEiUudHJ1c3RpeF9leHQudjEuSW1wb3J0RXZpZGVuY2VSZXF1ZXN0GiYudHJ1c3RpeF9leHQudjEuSW1wb3J0RXZpZGVuY2VSZXNwb25zZQ", [file_trustix_api_v1_api, file_trustix_ext_v1_vote, file_trustix_schema_v1_schema]);
 
 /**
  * Describes the message trustix_ext.v1.GetValuesRequest.
@@ -51,38 +51,52 @@ export const StatusResponseSchema = /*@__PURE__*/
   messageDesc(file_trustix_ext_v1_ext, 4);
 
 /**
+ * Describes the message trustix_ext.v1.CacheStatus.
+ * Use `create(CacheStatusSchema)` to create a new message.
+ */
+export const CacheStatusSchema = /*@__PURE__*/
+  messageDesc(file_trustix_ext_v1_ext, 5);
+
+/**
+ * Describes the message trustix_ext.v1.CachePlace.
+ * Use `create(CachePlaceSchema)` to create a new message.
+ */
+export const CachePlaceSchema = /*@__PURE__*/
+  messageDesc(file_trustix_ext_v1_ext, 6);
+
+/**
  * Describes the message trustix_ext.v1.PublishedStatus.
  * Use `create(PublishedStatusSchema)` to create a new message.
  */
 export const PublishedStatusSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 5);
+  messageDesc(file_trustix_ext_v1_ext, 7);
 
 /**
  * Describes the message trustix_ext.v1.FollowedStatus.
  * Use `create(FollowedStatusSchema)` to create a new message.
  */
 export const FollowedStatusSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 6);
+  messageDesc(file_trustix_ext_v1_ext, 8);
 
 /**
  * Describes the message trustix_ext.v1.MirrorStatus.
  * Use `create(MirrorStatusSchema)` to create a new message.
  */
 export const MirrorStatusSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 7);
+  messageDesc(file_trustix_ext_v1_ext, 9);
 
 /**
  * Describes the message trustix_ext.v1.RemoteStatus.
  * Use `create(RemoteStatusSchema)` to create a new message.
  */
 export const RemoteStatusSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 8);
+  messageDesc(file_trustix_ext_v1_ext, 10);
 
 /**
  * Describes the enum trustix_ext.v1.RemoteStatus.States.
  */
 export const RemoteStatus_StatesSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 8, 0);
+  enumDesc(file_trustix_ext_v1_ext, 10, 0);
 
 /**
  * @generated from enum trustix_ext.v1.RemoteStatus.States
@@ -95,27 +109,27 @@ export const RemoteStatus_States = /*@__PURE__*/
  * Use `create(RefusedRequestSchema)` to create a new message.
  */
 export const RefusedRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 9);
+  messageDesc(file_trustix_ext_v1_ext, 11);
 
 /**
  * Describes the message trustix_ext.v1.RefusedResponse.
  * Use `create(RefusedResponseSchema)` to create a new message.
  */
 export const RefusedResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 10);
+  messageDesc(file_trustix_ext_v1_ext, 12);
 
 /**
  * Describes the message trustix_ext.v1.RefusedClaim.
  * Use `create(RefusedClaimSchema)` to create a new message.
  */
 export const RefusedClaimSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 11);
+  messageDesc(file_trustix_ext_v1_ext, 13);
 
 /**
  * Describes the enum trustix_ext.v1.RefusedClaim.Places.
  */
 export const RefusedClaim_PlacesSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 11, 0);
+  enumDesc(file_trustix_ext_v1_ext, 13, 0);
 
 /**
  * @generated from enum trustix_ext.v1.RefusedClaim.Places
@@ -128,41 +142,41 @@ export const RefusedClaim_Places = /*@__PURE__*/
  * Use `create(PathByHashPartRequestSchema)` to create a new message.
  */
 export const PathByHashPartRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 12);
+  messageDesc(file_trustix_ext_v1_ext, 14);
 
 /**
  * Describes the message trustix_ext.v1.PathByHashPartResponse.
  * Use `create(PathByHashPartResponseSchema)` to create a new message.
  */
 export const PathByHashPartResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 13);
+  messageDesc(file_trustix_ext_v1_ext, 15);
 
 /**
  * Describes the message trustix_ext.v1.TokensRequest.
  * Use `create(TokensRequestSchema)` to create a new message.
  */
 export const TokensRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 14);
+  messageDesc(file_trustix_ext_v1_ext, 16);
 
 /**
  * Describes the message trustix_ext.v1.TokensResponse.
  * Use `create(TokensResponseSchema)` to create a new message.
  */
 export const TokensResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 15);
+  messageDesc(file_trustix_ext_v1_ext, 17);
 
 /**
  * Describes the message trustix_ext.v1.ListedToken.
  * Use `create(ListedTokenSchema)` to create a new message.
  */
 export const ListedTokenSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 16);
+  messageDesc(file_trustix_ext_v1_ext, 18);
 
 /**
  * Describes the enum trustix_ext.v1.ListedToken.Role.
  */
 export const ListedToken_RoleSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 16, 0);
+  enumDesc(file_trustix_ext_v1_ext, 18, 0);
 
 /**
  * @generated from enum trustix_ext.v1.ListedToken.Role
@@ -174,7 +188,7 @@ export const ListedToken_Role = /*@__PURE__*/
  * Describes the enum trustix_ext.v1.ListedToken.Origin.
  */
 export const ListedToken_OriginSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 16, 1);
+  enumDesc(file_trustix_ext_v1_ext, 18, 1);
 
 /**
  * @generated from enum trustix_ext.v1.ListedToken.Origin
@@ -187,55 +201,55 @@ export const ListedToken_Origin = /*@__PURE__*/
  * Use `create(AddTokenRequestSchema)` to create a new message.
  */
 export const AddTokenRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 17);
+  messageDesc(file_trustix_ext_v1_ext, 19);
 
 /**
  * Describes the message trustix_ext.v1.AddTokenResponse.
  * Use `create(AddTokenResponseSchema)` to create a new message.
  */
 export const AddTokenResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 18);
+  messageDesc(file_trustix_ext_v1_ext, 20);
 
 /**
  * Describes the message trustix_ext.v1.RevokeTokenRequest.
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 19);
+  messageDesc(file_trustix_ext_v1_ext, 21);
 
 /**
  * Describes the message trustix_ext.v1.RevokeTokenResponse.
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 20);
+  messageDesc(file_trustix_ext_v1_ext, 22);
 
 /**
  * Describes the message trustix_ext.v1.BuildersRequest.
  * Use `create(BuildersRequestSchema)` to create a new message.
  */
 export const BuildersRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 21);
+  messageDesc(file_trustix_ext_v1_ext, 23);
 
 /**
  * Describes the message trustix_ext.v1.BuildersResponse.
  * Use `create(BuildersResponseSchema)` to create a new message.
  */
 export const BuildersResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 22);
+  messageDesc(file_trustix_ext_v1_ext, 24);
 
 /**
  * Describes the message trustix_ext.v1.BuilderStatus.
  * Use `create(BuilderStatusSchema)` to create a new message.
  */
 export const BuilderStatusSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 23);
+  messageDesc(file_trustix_ext_v1_ext, 25);
 
 /**
  * Describes the enum trustix_ext.v1.BuilderStatus.Standings.
  */
 export const BuilderStatus_StandingsSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 23, 0);
+  enumDesc(file_trustix_ext_v1_ext, 25, 0);
 
 /**
  * @generated from enum trustix_ext.v1.BuilderStatus.Standings
@@ -247,7 +261,7 @@ export const BuilderStatus_Standings = /*@__PURE__*/
  * Describes the enum trustix_ext.v1.BuilderStatus.Causes.
  */
 export const BuilderStatus_CausesSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 23, 1);
+  enumDesc(file_trustix_ext_v1_ext, 25, 1);
 
 /**
  * @generated from enum trustix_ext.v1.BuilderStatus.Causes
@@ -260,27 +274,27 @@ export const BuilderStatus_Causes = /*@__PURE__*/
  * Use `create(BuilderFiguresSchema)` to create a new message.
  */
 export const BuilderFiguresSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 24);
+  messageDesc(file_trustix_ext_v1_ext, 26);
 
 /**
  * Describes the message trustix_ext.v1.Dissent.
  * Use `create(DissentSchema)` to create a new message.
  */
 export const DissentSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 25);
+  messageDesc(file_trustix_ext_v1_ext, 27);
 
 /**
  * Describes the message trustix_ext.v1.BuilderOverride.
  * Use `create(BuilderOverrideSchema)` to create a new message.
  */
 export const BuilderOverrideSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 26);
+  messageDesc(file_trustix_ext_v1_ext, 28);
 
 /**
  * Describes the enum trustix_ext.v1.BuilderOverride.Kinds.
  */
 export const BuilderOverride_KindsSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 26, 0);
+  enumDesc(file_trustix_ext_v1_ext, 28, 0);
 
 /**
  * @generated from enum trustix_ext.v1.BuilderOverride.Kinds
@@ -293,27 +307,27 @@ export const BuilderOverride_Kinds = /*@__PURE__*/
  * Use `create(OverrideBuilderRequestSchema)` to create a new message.
  */
 export const OverrideBuilderRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 27);
+  messageDesc(file_trustix_ext_v1_ext, 29);
 
 /**
  * Describes the message trustix_ext.v1.ExplainRequest.
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 28);
+  messageDesc(file_trustix_ext_v1_ext, 30);
 
 /**
  * Describes the message trustix_ext.v1.ExplainResponse.
  * Use `create(ExplainResponseSchema)` to create a new message.
  */
 export const ExplainResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 29);
+  messageDesc(file_trustix_ext_v1_ext, 31);
 
 /**
  * Describes the enum trustix_ext.v1.ExplainResponse.Modes.
  */
 export const ExplainResponse_ModesSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 29, 0);
+  enumDesc(file_trustix_ext_v1_ext, 31, 0);
 
 /**
  * @generated from enum trustix_ext.v1.ExplainResponse.Modes
@@ -326,13 +340,13 @@ export const ExplainResponse_Modes = /*@__PURE__*/
  * Use `create(VoterAnswerSchema)` to create a new message.
  */
 export const VoterAnswerSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 30);
+  messageDesc(file_trustix_ext_v1_ext, 32);
 
 /**
  * Describes the enum trustix_ext.v1.VoterAnswer.Shown.
  */
 export const VoterAnswer_ShownSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 30, 0);
+  enumDesc(file_trustix_ext_v1_ext, 32, 0);
 
 /**
  * @generated from enum trustix_ext.v1.VoterAnswer.Shown
@@ -345,55 +359,55 @@ export const VoterAnswer_Shown = /*@__PURE__*/
  * Use `create(EvidenceRequestSchema)` to create a new message.
  */
 export const EvidenceRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 31);
+  messageDesc(file_trustix_ext_v1_ext, 33);
 
 /**
  * Describes the message trustix_ext.v1.EvidenceResponse.
  * Use `create(EvidenceResponseSchema)` to create a new message.
  */
 export const EvidenceResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 32);
+  messageDesc(file_trustix_ext_v1_ext, 34);
 
 /**
  * Describes the message trustix_ext.v1.EvidenceItem.
  * Use `create(EvidenceItemSchema)` to create a new message.
  */
 export const EvidenceItemSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 33);
+  messageDesc(file_trustix_ext_v1_ext, 35);
 
 /**
  * Describes the message trustix_ext.v1.GetEvidenceRequest.
  * Use `create(GetEvidenceRequestSchema)` to create a new message.
  */
 export const GetEvidenceRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 34);
+  messageDesc(file_trustix_ext_v1_ext, 36);
 
 /**
  * Describes the message trustix_ext.v1.GetEvidenceResponse.
  * Use `create(GetEvidenceResponseSchema)` to create a new message.
  */
 export const GetEvidenceResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 35);
+  messageDesc(file_trustix_ext_v1_ext, 37);
 
 /**
  * Describes the message trustix_ext.v1.ImportEvidenceRequest.
  * Use `create(ImportEvidenceRequestSchema)` to create a new message.
  */
 export const ImportEvidenceRequestSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 36);
+  messageDesc(file_trustix_ext_v1_ext, 38);
 
 /**
  * Describes the message trustix_ext.v1.ImportEvidenceResponse.
  * Use `create(ImportEvidenceResponseSchema)` to create a new message.
  */
 export const ImportEvidenceResponseSchema = /*@__PURE__*/
-  messageDesc(file_trustix_ext_v1_ext, 37);
+  messageDesc(file_trustix_ext_v1_ext, 39);
 
 /**
  * Describes the enum trustix_ext.v1.ImportEvidenceResponse.Outcomes.
  */
 export const ImportEvidenceResponse_OutcomesSchema = /*@__PURE__*/
-  enumDesc(file_trustix_ext_v1_ext, 37, 0);
+  enumDesc(file_trustix_ext_v1_ext, 39, 0);
 
 /**
  * @generated from enum trustix_ext.v1.ImportEvidenceResponse.Outcomes
