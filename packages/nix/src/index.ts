@@ -9,6 +9,7 @@ export { HOOK_SCRIPT } from "./hook/hook-script.ts";
 export { openSpool, type Spool } from "./spool/spool-worker.ts";
 export { type DrainReport, type SpoolClock, type SpoolLog, type SpoolOptions } from "./spool/spool-options.ts";
 export { defaultSpoolFolder } from "./spool/spool-folder.ts";
+export { inspectSpool, type SpoolState } from "./spool/inspect-spool.ts";
 export { publishFilter, type PublishFilter, type PublishRules } from "./spool/publish-filter.ts";
 export { SpoolError, type SpoolErrorCode } from "./spool/spool-error.ts";
 export {
@@ -22,6 +23,11 @@ export {
 export { nixRunner } from "./closure/run-nix.ts";
 
 export type { Clock } from "./clock.ts";
+
+// For whoever looks after it: what the machine's Nix is told.
+export { readNixSettings, type ReadSettings, type ReadSettingsOptions } from "./settings/read-settings.ts";
+export { SETTING_NAMES, type NixSettings, type Setting, type SettingName } from "./settings/fold-settings.ts";
+export type { Origin } from "./settings/nix-conf.ts";
 
 // Binary caches as voters.
 export { createCacheVoters } from "./cache-voters/cache-voters.ts";

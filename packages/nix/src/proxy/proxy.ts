@@ -9,7 +9,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { printCacheInfo, STORE_DIR } from "@trustix/nix-formats";
+import { formatPublicCacheKey, printCacheInfo, STORE_DIR } from "@trustix/nix-formats";
 import { Ahead } from "./ahead.ts";
 import { Decisions } from "./decisions.ts";
 import { decisionHeader, DECISION_HEADER } from "./decision-header.ts";
@@ -197,7 +197,8 @@ class CacheProxy implements BinaryCacheProxy {
     const decider = this.#options.decider?.();
     const status = decider?.state === "away" ? "degraded" : "ok";
     const upstreams = this.#upstreams.map(({ label, state }) => ({ url: label, state }));
-    return `${JSON.stringify({ status, decider, upstreams, waitingAhead: this.#ahead.waiting })}\n`;
+    const key = formatPublicCacheKey(this.#options.signingKey);
+    return `${JSON.stringify({ status, key, decider, upstreams, waitingAhead: this.#ahead.waiting })}\n`;
   }
 
   #refuseMethod(response: ServerResponse): void {

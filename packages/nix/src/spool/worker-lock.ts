@@ -53,6 +53,13 @@ export async function takeWorkerLock(folder: string, now: number): Promise<() =>
   }
 }
 
+/** Who drains the spool now; `undefined`: nobody. Changes nothing. Throws what `readdir` throws. */
+export async function workerOf(folder: string): Promise<{ readonly pid: number; readonly since: string } | undefined> {
+  const top = (await lockNumbers(folder)).at(-1);
+  const holder = top === undefined ? undefined : await readHolder(lockPath(folder, top));
+  return holder !== undefined && isAlive(holder) ? holder : undefined;
+}
+
 async function writeDraft(folder: string, holder: Holder): Promise<string> {
   const draft = join(folder, `.tmp-worker-${randomUUID()}`);
   await writeFile(draft, JSON.stringify(holder), { mode: 0o600, flag: "wx" });

@@ -49,6 +49,8 @@ export interface LogConfig {
 export interface PublisherConfig extends LogConfig {
   /** The table under `signers` whose key signs this log. */
   readonly signer: string;
+  /** Where its private key lies. */
+  readonly keyFile: string;
   /** Not enumerable, so that printing a configuration never prints it. `undefined` if loaded without keys. */
   readonly keys: KeyPair | undefined;
 }

@@ -37,7 +37,9 @@ export async function resolvePublishers(
       findings.problem(path, `there is no [signers.${signer}]`, hint);
       continue;
     }
-    const keys = source.keys ? await readSigner(source, file, signer, findings) : undefined;
+    const keyFile = await locateKey(source, file, signer, findings);
+    if (keyFile === undefined) continue;
+    const keys = source.keys ? await readSigner(source, keyFile, signer, findings) : undefined;
     if (keys !== undefined && !equalBytes(keys.publicKey, info.publicKey)) {
       findings.problem(
         path,
@@ -47,7 +49,7 @@ export async function resolvePublishers(
       );
     }
     publishers.push(
-      Object.defineProperty({ info, name, operator, signer } as PublisherConfig, "keys", {
+      Object.defineProperty({ info, name, operator, signer, keyFile } as PublisherConfig, "keys", {
         value: keys,
         enumerable: false,
       }),
@@ -56,19 +58,27 @@ export async function resolvePublishers(
   return publishers;
 }
 
-async function readSigner(
+const keyOf = (signer: string): string[] => ["signers", signer, "ed25519", "private-key-path"];
+
+async function locateKey(
   source: KeySource,
   file: ConfigFile,
   signer: string,
   findings: Findings,
+): Promise<string | undefined> {
+  const path = file.signers[signer]!.ed25519["private-key-path"];
+  if (!holdsPrivateKey(path)) return locate(source, path, keyOf(signer), findings);
+  findings.problem(keyOf(signer), "a private key came, the path of the file that holds it wanted");
+  return undefined;
+}
+
+async function readSigner(
+  source: KeySource,
+  path: string,
+  signer: string,
+  findings: Findings,
 ): Promise<KeyPair | undefined> {
-  const key = ["signers", signer, "ed25519", "private-key-path"];
-  const settings = file.signers[signer]!.ed25519;
-  if (holdsPrivateKey(settings["private-key-path"])) {
-    findings.problem(key, "a private key came, the path of the file that holds it wanted");
-    return undefined;
-  }
-  const path = await locate(source, settings["private-key-path"], key, findings);
+  const key = keyOf(signer);
   const text = await readNamedFile(source, path, key, findings);
   if (text === undefined) return undefined;
   const mode = await source.files.mode(path);
