@@ -289,6 +289,23 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     load: () => import("./commands/status.ts"),
   },
   {
+    name: "doctor",
+    summary: "look at everything that has to fit together; say what does not, and what mends it",
+    details:
+      "Configuration, keys, clocks, who can be reached, ages of heads, what Nix is told, the build hook and its spool, and\n" +
+      "other ways through which Nix would accept what the vote refuses. Changes nothing. Nobody is asked more than once.\n" +
+      "Exit 1 if something is wrong; warnings and notes leave the exit code alone.",
+    flags: [
+      { words: "--config <file>", description: "the node's configuration (default: trustix.toml in its folder)" },
+      { words: "--state <folder>", description: "the node's state folder (default: the user's)" },
+      { words: "--proxy <url>", description: "the binary cache proxy (default: http://127.0.0.1:8080)" },
+      { words: "--offline", description: "ask nobody outside this machine" },
+      JSON_FLAG,
+    ],
+    examples: ["trustix doctor", "trustix doctor --offline --json"],
+    load: () => import("./commands/doctor.ts"),
+  },
+  {
     name: "logs",
     summary: "list the logs that the node knows",
     flags: [{ words: "--protocol <name...>", description: "only these protocols" }, JSON_FLAG],

@@ -1,0 +1,75 @@
+/** Who answers, whose log is served by nobody, which copy does not go on, and whose votes do not count any more. */
+import { BuilderStatus_Causes, BuilderStatus_Standings, type BuilderStatus, type FollowedStatus } from "@trustix/proto";
+import { troublesOf } from "../commands/status.ts";
+import { counted, lasting } from "../words.ts";
+import type { AskedFacts, NodeFacts } from "./facts.ts";
+import { findingsOf, quoted, type Finding } from "./finding.ts";
+
+const finding = findingsOf("reachability");
+
+/** Milliseconds that a copy may be behind its log's head. */
+const BEHIND = 3_600_000;
+
+export function judgeReachability(asked: readonly AskedFacts[], node: NodeFacts): Finding[] {
+  const findings = asked.map(judgeAsked);
+  if (node.kind === "away") return findings;
+  const troubles = troublesOf(node.status).map(({ log, what, mendsItself }) => {
+    const note = mendsItself ? "it mends itself when one of them is back" : "`trustix status` shows all of it";
+    return finding(mendsItself ? "warning" : "wrong", `log ${log}`, what, { note });
+  });
+  const copies = node.status.Followed.flatMap((log) => judgeCopy(log, Number(node.status.Now)));
+  return [...findings, ...troubles, ...copies, ...(node.builders ?? []).flatMap(judgeBuilder)];
+}
+
+function judgeAsked({ url, roles, outcome }: AskedFacts): Finding {
+  const looked = `${url} (${roles.join(", ")})`;
+  switch (outcome.kind) {
+    case "not asked":
+      return finding("note", looked, `not asked: ${outcome.why}`);
+    case "failed": {
+      const note = "wait for it, or take it out of the configuration";
+      return finding("warning", looked, `it cannot be reached: ${outcome.why}`, { note });
+    }
+    case "answered": {
+      const { status, sent, got, isCache } = outcome;
+      if (status >= 500) return finding("warning", looked, `it answers ${status}, an error of its own`);
+      if (isCache && status !== 200) {
+        return finding("warning", looked, `it answers ${status} for nix-cache-info: there is no binary cache`);
+      }
+      return finding("ok", looked, `it answers within ${lasting(got - sent + 999)}`);
+    }
+  }
+}
+
+function judgeCopy({ Name, Mirror }: FollowedStatus, now: number): Finding[] {
+  if (Mirror === undefined) return [];
+  const looked = `the copy of ${Name}`;
+  const { Entries, Target, Why, Lie, BehindSince } = Mirror;
+  const size = `${Entries} of ${counted(Target, "entry", "entries")}`;
+  if (Lie) {
+    const note =
+      "its votes are worth nothing; take it out of [[subscribers]], and tell others: `trustix evidence list`";
+    return [finding("wrong", looked, `its signed head does not fit its own entries: ${Why}`, { note })];
+  }
+  if (Why !== "") return [finding("warning", looked, `it stands at ${size}: ${Why}`)];
+  const behind = BehindSince === 0n ? 0 : now - Number(BehindSince);
+  if (behind > BEHIND) return [finding("warning", looked, `${size}, behind its log since ${lasting(behind)}`)];
+  return [finding("ok", looked, size)];
+}
+
+function judgeBuilder({ Name, LogID, Standing, Cause, Reasons }: BuilderStatus): Finding[] {
+  const looked = `builder ${Name}`;
+  const why = Reasons.length === 0 ? "" : `: ${Reasons.join("; ")}`;
+  const id = LogID.slice(0, 8);
+  if (Standing === BuilderStatus_Standings.SUSPECT) {
+    return [finding("warning", looked, `it is suspect${why}`, { run: ["trustix builders"] })];
+  }
+  if (Standing !== BuilderStatus_Standings.EXCLUDED) return [];
+  const found = `it is excluded, and still counts among those who must agree${why}`;
+  const out = "take it out of the configuration if it stays so";
+  if (Cause === BuilderStatus_Causes.USER) return [finding("note", looked, found)];
+  if (Cause === BuilderStatus_Causes.PROOF)
+    return [finding("warning", looked, found, { note: `${out}; its own signatures prove it` })];
+  const run = [`trustix builders pardon ${quoted(id)} --reason 'REASON'`];
+  return [finding("warning", looked, found, { run, note: `only if you know better; else ${out}` })];
+}
