@@ -1,7 +1,14 @@
 /** `trustix-nix binary-cache-proxy`: runs the proxy until it is told to end. */
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
-import { fromNix32, parsePublicCacheKey, parseSecretCacheKey, type CacheSecretKey } from "@trustix/nix-formats";
+import { equalBytes } from "@trustix/crypto";
+import {
+  fromNix32,
+  parsePublicCacheKey,
+  parseSecretCacheKey,
+  type CachePublicKey,
+  type CacheSecretKey,
+} from "@trustix/nix-formats";
 import { createBinaryCacheProxy, type UpstreamConfig } from "@trustix/nix";
 import type { Config } from "@trustix/node";
 import { nodeCrypto } from "@trustix/node-crypto";
@@ -128,21 +135,26 @@ function logNames(config: Config | undefined): Map<string, string> {
   return new Map(logs.map(({ info, name }) => [info.id, name]));
 }
 
-/** `[[upstreams]]` first, then the caches that the logs name, each once: from the local configuration only. */
+/**
+ * `[[upstreams]]` first, then the places of caches that vote, then the caches that logs name, each once: from the local
+ * configuration only. Keys of a voter are keys of its places.
+ */
 export function upstreamsOf(config: Config | undefined): UpstreamConfig[] {
   if (config === undefined) return [];
-  const configured = config.upstreams.map(({ url, publicKeys }) => ({
-    url,
-    publicKeys: publicKeys.map(parsePublicCacheKey),
-  }));
-  const seen = new Set(configured.map(({ url }) => url));
+  const found = new Map<string, CachePublicKey[]>();
+  const add = (url: string, keys: readonly CachePublicKey[]): void => {
+    const known = found.get(url) ?? [];
+    const isKnown = (key: CachePublicKey): boolean =>
+      known.some(({ name, publicKey }) => name === key.name && equalBytes(publicKey, key.publicKey));
+    found.set(url, [...known, ...keys.filter((key) => !isKnown(key))]);
+  };
+  for (const { url, publicKeys } of config.upstreams) add(url, publicKeys.map(parsePublicCacheKey));
+  for (const { urls, publicKeys } of config.voters) for (const url of urls) add(url, publicKeys);
   for (const { info } of [...config.publishers, ...config.subscribers]) {
     const url = info.meta["upstream"]?.replace(/\/+$/, "");
-    if (info.protocol.id !== NIX.id || url === undefined || seen.has(url) || !/^https?:\/\//.test(url)) continue;
-    seen.add(url);
-    configured.push({ url, publicKeys: [] });
+    if (info.protocol.id === NIX.id && url !== undefined && /^https?:\/\//.test(url)) add(url, []);
   }
-  return configured;
+  return [...found].map(([url, publicKeys]) => ({ url, publicKeys }));
 }
 
 function withoutSecrets(url: string): string {
