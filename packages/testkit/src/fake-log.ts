@@ -68,6 +68,8 @@ export class FakeTree {
 }
 
 export class FakeLog {
+  /** What makes its key. */
+  readonly name: string;
   readonly info: LogInfo;
   readonly tree: FakeTree;
   readonly mapHeads: FakeTree;
@@ -78,12 +80,14 @@ export class FakeLog {
   readonly #values = new Map<string, Uint8Array>();
   readonly #crypto: Crypto;
   readonly #seed: Uint8Array;
+  readonly #invented: { readonly key: Uint8Array; readonly entryBytes: Uint8Array }[] = [];
   /** The map as last asked for. */
   #map: MapAt | undefined;
 
   /** `name` makes the key: equal names are one log. The empty log is signed at once. */
   constructor(crypto: Crypto, name: string, protocol: Protocol = TEST) {
     this.#crypto = crypto;
+    this.name = name;
     this.#seed = crypto.sha256(utf8(`fake log ${name}`));
     const publicKey = crypto.ed25519PublicKey(this.#seed);
     this.info = { id: logIdOf(crypto, { protocol, publicKey }), protocol, publicKey, meta: {} };
@@ -113,6 +117,12 @@ export class FakeLog {
   /** Lets the map hold something else for an entry, or nothing; the log tree stays. To be called before signing. */
   lieInMap(index: number, entryBytes: Uint8Array | undefined): void {
     this.entries[index] = { ...this.entries[index]!, entryBytes };
+    this.#map = undefined;
+  }
+
+  /** Lets the map hold a key that no entry has. To be called before signing. */
+  inventInMap(key: string, entryBytes: Uint8Array): void {
+    this.#invented.push({ key: utf8(key), entryBytes });
     this.#map = undefined;
   }
 
@@ -160,6 +170,12 @@ export class FakeLog {
     return this.entries.slice(0, size).find((entry) => entry.entryBytes !== undefined && equalBytes(entry.key, key));
   }
 
+  /** The bytes of a key in the map of the first `size` entries. */
+  entryBytes(key: Uint8Array, size: number): Uint8Array | undefined {
+    const found = this.find(key, size) ?? this.#invented.find((invented) => equalBytes(invented.key, key));
+    return found?.entryBytes;
+  }
+
   /** Proof of presence or absence among the first `size` entries. */
   mapProof(key: Uint8Array, size: number): MapProof {
     const path = mapPath(this.#crypto, key);
@@ -191,7 +207,7 @@ export class FakeLog {
   #mapAt(size: number): MapAt {
     if (this.#map?.size === size) return this.#map;
     const byKey = new Map<string, MapLeaf>();
-    for (const { key, entryBytes } of this.entries.slice(0, size)) {
+    for (const { key, entryBytes } of [...this.entries.slice(0, size), ...this.#invented]) {
       // A liar may log a key twice; the map can hold it only once.
       if (entryBytes === undefined || byKey.has(toHex(key))) continue;
       const valueHash = mapValueHash(this.#crypto, entryBytes);

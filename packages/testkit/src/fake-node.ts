@@ -66,8 +66,12 @@ export class FakeNode {
     await (this.hangs ? silence(options) : Promise.resolve());
     if (options.signal?.aborted === true) throw canceled();
     if (this.down !== undefined) throw new RpcError("unavailable", this.down, { origin: "network" });
-    const bytes = this.tamper(method.name, () => this.#answer(method.name, method.input, request), request);
-    return decode(method.output, bytes, 16 << 20);
+    return decode(method.output, this.answer(method, request), 16 << 20);
+  }
+
+  /** Answers a call as bytes. Throws `RpcError`. */
+  answer(method: DescMethodUnary, request: Uint8Array): Uint8Array {
+    return this.tamper(method.name, () => this.#answer(method.name, method.input, request), request);
   }
 
   #answer(name: string, schema: DescMessage, request: Uint8Array): Uint8Array {
@@ -122,12 +126,13 @@ export class FakeNode {
     }
     if (size === undefined) throw this.#error("failed_precondition", "this map root is not held");
     const entry = log.find(Key, size);
+    const Value = log.entryBytes(Key, size);
     const message = create(MapValueResponseSchema, {
-      Value: entry?.entryBytes ?? new Uint8Array(0),
+      Value: Value ?? new Uint8Array(0),
       Proof: mapProofToWire(log.mapProof(Key, size)),
       LogProof: entry === undefined || this.goLike ? [] : log.tree.audit(log.entries.indexOf(entry), Number(TreeSize)),
     });
-    if (entry !== undefined) return message;
+    if (Value !== undefined) return message;
     const value = encode(MapValueResponseSchema, message);
     const details = [{ type: MapValueResponseSchema.typeName, value }];
     throw new RpcError("not_found", "the key is absent", { origin: "server", details });
