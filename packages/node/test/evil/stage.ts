@@ -7,7 +7,7 @@
  * own nodes. Time stands still but where somebody waits for what will not come; then it is moved, and counted.
  */
 import { checkEvidence, type Evidence, readEvidence } from "@trustix/client";
-import { fromHex, utf8, utf8Text } from "@trustix/crypto";
+import { utf8, utf8Text } from "@trustix/crypto";
 import { POLICY_DEFAULTS, type Rule } from "@trustix/decider";
 import { type LogId, TEST, type Vote } from "@trustix/protocol";
 import { openMemoryStore, type Store } from "@trustix/storage";
@@ -129,7 +129,7 @@ export async function stage({ mode, place, attacks = [], young = false }: StageO
     poll,
     // Votes, then values.
     decide: (key) => moved(asked(decide, key), 2 * BUDGET_MS),
-    evidence: (log) => evidenceIn(store, log),
+    evidence: (log) => evidenceAgainst(net, log),
     vote: (report, log) => report.votes.find(({ logId }) => logId === log.info.id)!,
   };
 }
@@ -164,16 +164,16 @@ function asked(decide: Decide, key: string): Promise<DecideReport> {
   return decide.decide(TEST.id, utf8(key), new AbortController().signal);
 }
 
-/** Every record of evidence in the store; a record is 6 bytes of time and the file. */
-async function evidenceIn(store: Store, { info }: FakeLog): Promise<Evidence[]> {
-  const from = new Uint8Array([0x30, ...fromHex(info.id), 0x65]);
-  const found: Evidence[] = [];
-  for await (const [, record] of store.range(from, from.with(from.length - 1, 0x66))) {
-    const evidence = readEvidence(record.slice(6));
-    checkEvidence(crypto, evidence, info.publicKey);
-    found.push(evidence);
-  }
-  return found;
+/** What is kept against a log's key. Of each, file and key alone convict. */
+async function evidenceAgainst({ evidence }: Network, { info }: FakeLog): Promise<Evidence[]> {
+  const kept = await evidence.against(info.publicKey);
+  return Promise.all(
+    kept.map(async ({ id }) => {
+      const read = readEvidence((await evidence.file(id))!);
+      checkEvidence(crypto, read, info.publicKey);
+      return read;
+    }),
+  );
 }
 
 /** Waits for work, and moves time while the evil server lets it wait; more than `mostMs` of it is a failure. */
