@@ -28,10 +28,11 @@ import { NodeError } from "../errors.ts";
 import type { LogReader, MapValue } from "../model.ts";
 import { RecordReader } from "./byte-records.ts";
 import { nodeErrorOf } from "./explain-failure.ts";
+import { KeptBundles } from "./kept-bundles.ts";
 import { HASH_PART_BYTES } from "./keys.ts";
 import type { MapRoots } from "./map-roots.ts";
 import type { PublishedLog } from "./published-log.ts";
-import { readEntries } from "./read-entries.ts";
+import { readEntries, readEntry } from "./read-entries.ts";
 import { resolveNeeds } from "./resolve-needs.ts";
 
 export interface LogReaderOptions {
@@ -53,6 +54,7 @@ export function openLogReader({ reads, crypto, published, roots, maxRange = 1000
   const { info, keys } = published;
   const logNodes = { prefix: keys.logTiles, kept: new TileNodes() };
   const mapHeadNodes = { prefix: keys.mapHeadTiles, kept: new TileNodes(16) };
+  const keptBundles = new KeptBundles();
   const explained = async <T>(what: string, read: () => Promise<T>): Promise<T> => {
     try {
       return await read();
@@ -101,8 +103,8 @@ export function openLogReader({ reads, crypto, published, roots, maxRange = 1000
     return resolveNeeds(auditProof(crypto, of.prefix, index, treeSize, of.kept), reads);
   };
   const entryAt = async (index: number): Promise<MapEntry> => {
-    const [entry] = await readEntries(reads, keys, [index]);
-    return { digest: entry!.valueDigest, index };
+    const { valueDigest } = await readEntry(reads, keys, keptBundles, index, published.current.head.treeSize);
+    return { digest: valueDigest, index };
   };
   const answerOf = async (answer: MapAnswer): Promise<MapValue> => {
     switch (answer.kind) {

@@ -2,6 +2,7 @@
 import { BUNDLE_ENTRIES, type LogEntry, decodeBundle } from "@trustix/merkle";
 import type { Reads } from "@trustix/storage";
 import { NodeError } from "../errors.ts";
+import type { KeptBundles } from "./kept-bundles.ts";
 import type { LogKeys } from "./keys.ts";
 
 /** From so many entries of one bundle on, it is decoded as a whole. */
@@ -18,9 +19,31 @@ export async function readEntries(reads: Reads, keys: LogKeys, indices: readonly
   const bundles = new Map(numbers.map((n, i) => [n, readerOf(stored[i], wanted.get(n)!)]));
   return indices.map((index) => {
     const entry = bundles.get(bundleOf(index))!(index % BUNDLE_ENTRIES);
-    if (entry === undefined) throw new NodeError("corrupt", `entry ${index} is not in its bundle ${bundleOf(index)}`);
+    if (entry === undefined) throw missing(index);
     return entry;
   });
+}
+
+/** One entry of those below `size`, the log's published size. Throws `corrupt`. */
+export async function readEntry(
+  reads: Reads,
+  keys: LogKeys,
+  kept: KeptBundles,
+  index: number,
+  size: number,
+): Promise<LogEntry> {
+  let bundle = kept.find(index);
+  if (bundle === undefined) {
+    [bundle] = await reads.getMany([keys.bundle(bundleOf(index))]);
+    if (bundle !== undefined) kept.keep(bundleOf(index), bundle, size);
+  }
+  const entry = bundle && entryIn(bundle, index % BUNDLE_ENTRIES);
+  if (entry === undefined) throw missing(index);
+  return entry;
+}
+
+function missing(index: number): NodeError {
+  return new NodeError("corrupt", `entry ${index} is not in its bundle ${bundleOf(index)}`);
 }
 
 function readerOf(bundle: Uint8Array | undefined, count: number): (at: number) => LogEntry | undefined {
