@@ -2,6 +2,13 @@
  * Publishing, on the embedded store with every write synced: flushes small and large, a log grown to a million entries,
  * what it takes on disk, and map proofs out of it in this process. Keys and values are random, 32 bytes each; 1000
  * heads are retained. `BENCH_ENTRIES` sets the size of the grown log.
+ *
+ * Sustained flushes are bound by the disk more than their targets' share says. At 300 000 entries a flush of 500 takes 19 ms
+ * (ext4, a hash 0.45 ms a thousand, 4 KiB synced in 0.2 ms): 9 to compute it, 4 of them hashes; 2 for the two copies of the
+ * head marker; 8 for the store's write, of which 3 are left when it is not synced. Its log grows, so its sync waits for the
+ * journal, and that for the files that compaction writes meanwhile: five times what it costs with nothing beside it. Larger
+ * write buffers and files do not help (equal within noise, the longest flush two to three times as long), buckets of four
+ * leaves write a quarter fewer bytes for at most a tenth more entries/s, and make the flush of 50 000 slower by as much.
  */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
