@@ -474,7 +474,10 @@ export const configSchema = z.strictObject({
     wanted: 'tables named [policy."PROTOCOL"]',
     description: "What is done with the decisions of a protocol, and its exceptions. Absent: every default.",
   }),
-  upstreams: list(upstream, "Binary caches that the cache proxy fetches from, beside those that vote and the logs' `meta.upstream`."),
+  upstreams: list(
+    upstream,
+    "Binary caches that the cache proxy fetches from, beside those that vote and the logs' `meta.upstream`.",
+  ),
   publish: table(
     z
       .strictObject({
