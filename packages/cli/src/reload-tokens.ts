@@ -37,7 +37,7 @@ export function tokenReloader({ read, running, daemon, log }: ReloadOptions): ()
 
 /** Keys of the configuration, as a file spells them. */
 function changedBeside(running: Config, read: Config): string[] {
-  const left: readonly string[] = ["writeTokens", "warnings", "path"];
+  const left: readonly string[] = ["writeTokens", "peerTokens", "warnings", "path"];
   const keys = Object.keys(read).filter((key) => !left.includes(key)) as (keyof Config)[];
   return keys
     .filter((key) => !isDeepStrictEqual(running[key], read[key]))

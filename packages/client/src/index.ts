@@ -31,6 +31,7 @@ export {
 } from "./read-entries.ts";
 export type { ClaimResult } from "./read-claim.ts";
 export { readLeaf, type LeafResult } from "./read-leaf.ts";
+export { readSeenHeads, type SeenHeadsResult } from "./read-seen-heads.ts";
 export { troubleOf, type Trouble } from "./trouble.ts";
 
 // Evidence.

@@ -4,7 +4,7 @@
  * when opening fails half-way.
  */
 import { join } from "node:path";
-import { type Evidence, evidenceSubject } from "@trustix/client";
+import { type Evidence, evidenceSubject, type RpcTransport, signCalls } from "@trustix/client";
 import { type Crypto, equalBytes, toHex, utf8Text } from "@trustix/crypto";
 import { createSandbox, type Proof, writeReceipt } from "@trustix/decider";
 import {
@@ -12,6 +12,7 @@ import {
   type LogInfo,
   type LogLeaf,
   mapPath,
+  NONCE_BYTES,
   type OpenCacheVoters,
   type PrivateToken,
 } from "@trustix/protocol";
@@ -35,6 +36,7 @@ import type { Builders, Clock, EvidenceStore, Follower, LogReader, Mirror, Publi
 import { readOrMakeNodeKey } from "./node-key.ts";
 import { infosOf, openCaches, openLocalLogs, planLocalLogs, scannedCaches, votingCaches } from "./open-caches.ts";
 import { openStore, remoteAt } from "./open-store.ts";
+import { asPeer } from "./peer-token.ts";
 import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
 import { fileHeadMarker } from "./publisher/head-marker.ts";
 import { openPublisher } from "./publisher/publisher.ts";
@@ -137,7 +139,8 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const allValues = openAllValues(store, crypto);
   const evidence = openEvidence({ store, crypto, clock, isConfigured: (publicKey) => isConfigured(config, publicKey) });
   closers.push(() => evidence.settled());
-  evidence.onKept((kept) => tellOfEvidence(log, kept, namesOf(config, kept.evidence.publicKey)));
+  const names = (publicKey: Uint8Array): string[] => namesOf(config, publicKey);
+  evidence.onKept((kept) => tellOfEvidence(log, kept, names(kept.evidence.publicKey)));
   const dossier = await DossierStore.open(store);
   const follower = await openFollower({
     crypto,
@@ -148,6 +151,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     random: options.random,
     logs: config.subscribers,
     remotes,
+    peers: await openPeers(options),
     intervalMs,
     voteTimeoutMs: config.decisionBudgetMs,
     onEvent: (event) => tellOfHead(log, event),
@@ -228,6 +232,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     values,
     allValues,
     evidence,
+    namesOf: names,
     ...logs,
     ...opinions,
     ...who,
@@ -262,9 +267,20 @@ async function grantsOf(options: DaemonOptions, config: Config): Promise<Grant[]
   return [
     // A token of the configuration wins over the node's own of the same name: it was put there on purpose.
     ...[...config.writeTokens.values()].map((token): Grant => ({ token, role: "writer", from: "configuration" })),
+    ...config.peerTokens.map((token): Grant => ({ token: asPeer(token), role: "peer", from: "configuration" })),
     { token: own, role: "owner", from: "own" },
     { token: own, role: "writer", from: "own" },
   ];
+}
+
+/** Calls to them are signed with the node's own token, which they know. */
+async function openPeers(options: DaemonOptions): Promise<RpcTransport[]> {
+  const { config, crypto, clock, randomSeed } = options;
+  if (config.peers.length === 0) return [];
+  const token = asPeer(await ownToken(options));
+  const nonce = (): Uint8Array => randomSeed().subarray(0, NONCE_BYTES);
+  const headersFor = signCalls({ crypto, token, now: () => clock.now(), nonce });
+  return config.peers.map((url) => remoteAt(url, config, headersFor));
 }
 
 /** What the daemon was started with, else the one in its state folder, which is made if there is none. */

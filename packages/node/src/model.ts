@@ -210,6 +210,8 @@ export interface Follower {
   value(digest: Hash, from: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined>;
   /** Milliseconds since 1970 when a head at least as new as the held one last came; `undefined` while none is held. */
   headSeenAt(logId: LogId): number | undefined;
+  /** For peers: heads of the log that its key signed, the held one first, then those not shown to fit. Throws `not_found`. */
+  seenHeads(logId: LogId): readonly LogHead[];
   /** Why nothing is taken from this log any more; `undefined` while it is trusted to keep one history. */
   against(logId: LogId): Conviction | undefined;
   /** Throws `not_found`. */

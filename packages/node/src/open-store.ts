@@ -1,6 +1,6 @@
 /** What a configuration names, opened: the store below the state folder, the nodes to ask. */
 import { join } from "node:path";
-import { httpTransport, type RpcTransport } from "@trustix/client";
+import { httpTransport, type HeadersFor, type RpcTransport } from "@trustix/client";
 import { openEmbeddedStore, openMemoryStore, StorageError, type Store } from "@trustix/storage";
 import { NodeError } from "./errors.ts";
 
@@ -31,10 +31,11 @@ export async function openStore(storage: "native" | "memory", state: string): Pr
 }
 
 /** Calls to a node, within what the configuration allows it to answer. */
-export function remoteAt(url: string, config: RemoteSettings): RpcTransport {
+export function remoteAt(url: string, config: RemoteSettings, headersFor?: HeadersFor): RpcTransport {
   return httpTransport(url, {
     ca: config.ca,
     socketUids: config.socketOwners,
     maxAnswerBytes: config.limits.answerBytes,
+    headersFor,
   });
 }

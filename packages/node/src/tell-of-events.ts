@@ -8,6 +8,8 @@ import type { KeptEvidence } from "./model.ts";
 import type { FollowerEvent } from "./subscriber/index.ts";
 
 export function tellOfHead(log: Logger, event: FollowerEvent): void {
+  if (event.kind === "peer_fails")
+    return log.warn({ peer: event.peer, why: event.why }, "heads are not compared with a peer");
   const about = { log: event.logId, remote: event.remote };
   switch (event.kind) {
     case "taken":

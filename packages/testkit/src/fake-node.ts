@@ -12,13 +12,16 @@ import {
   LogExt,
   MapValueResponseSchema,
   NodeAPI,
+  NodeExt,
   ProofResponseSchema,
+  SeenHeadsResponseSchema,
   ValueResponseSchema,
 } from "@trustix/proto";
 import { FoundValueSchema, GetValuesResponseSchema } from "@trustix/proto";
 import type { GetMapValueRequest, MapValueResponse } from "@trustix/proto";
 import { LogEntriesResponseSchema } from "@trustix/proto";
 import { decode, encode, headToWire, leafToWire, mapProofToWire } from "@trustix/protocol";
+import type { LogHead } from "@trustix/protocol";
 import type { FakeLog, FakeTree } from "./fake-log.ts";
 
 /** May answer in the server's place, change the answer, or throw an `RpcError`. */
@@ -28,6 +31,8 @@ export class FakeNode {
   readonly url: string;
   /** By log id. */
   readonly logs = new Map<string, FakeLog>();
+  /** What it tells peers, by log id. */
+  readonly seen = new Map<string, { readonly heads: readonly LogHead[]; readonly evidence?: readonly Uint8Array[] }>();
   /** Methods called, in order. */
   readonly calls: string[] = [];
   /** Why it cannot be reached; `undefined`: it can. */
@@ -78,6 +83,7 @@ export class FakeNode {
     const message = fromBinary(schema, request) as unknown as Record<string, unknown>;
     if (name === NodeAPI.method.getValue.name) return this.#value(message["Digest"] as Uint8Array);
     if (name === LogExt.method.getValues.name) return this.#values(message["Digests"] as Uint8Array[]);
+    if (name === NodeExt.method.seenHeads.name) return this.#seenHeads(message["LogID"] as string);
     const log = this.logs.get(message["LogID"] as string);
     if (log === undefined) throw this.#error("not_found", `Log with ID '${String(message["LogID"])}' is not published`);
     switch (name) {
@@ -136,6 +142,13 @@ export class FakeNode {
     const value = encode(MapValueResponseSchema, message);
     const details = [{ type: MapValueResponseSchema.typeName, value }];
     throw new RpcError("not_found", "the key is absent", { origin: "server", details });
+  }
+
+  #seenHeads(logId: string): Uint8Array {
+    const seen = this.seen.get(logId);
+    if (seen === undefined) throw this.#error("not_found", "this node has seen nothing of it");
+    const message = { Heads: seen.heads.map(headToWire), Evidence: [...(seen.evidence ?? [])] };
+    return encode(SeenHeadsResponseSchema, create(SeenHeadsResponseSchema, message));
   }
 
   #value(digest: Uint8Array): Uint8Array {

@@ -15,6 +15,10 @@ export interface Config {
   readonly voters: readonly CacheVoterConfig[];
   /** Nodes asked for every followed log: `http://`, `https://`, `unix://` URLs, each once. */
   readonly remotes: readonly string[];
+  /** Nodes asked for the heads they saw, each once. */
+  readonly peers: readonly string[];
+  /** Who may ask for the heads that were seen here. */
+  readonly peerTokens: readonly PublicToken[];
   /** Who may submit and flush, by name. */
   readonly writeTokens: ReadonlyMap<string, PublicToken>;
   /** One for each protocol with rules. */

@@ -28,6 +28,24 @@ export function resolveTokens(file: ConfigFile, findings: Findings): Map<string,
   return tokens;
 }
 
+export function resolvePeers(file: ConfigFile, findings: Findings): Pick<Config, "peers" | "peerTokens"> {
+  const secret = 'something else came, "name:base64" of a 32-byte public key wanted (the public half of a token)';
+  const peers = new Set<string>();
+  const peerTokens: PublicToken[] = [];
+  for (const [i, { url: address, token: text }] of file.peers.entries()) {
+    const path = ["peers", i];
+    if (address === undefined && text === undefined)
+      findings.problem(path, "neither url nor token came", "write one or both");
+    const url = address === undefined ? undefined : findings.attempt([...path, "url"], () => parseRemote(address));
+    if (url !== undefined && peers.has(url)) findings.problem([...path, "url"], `${url} comes twice`);
+    if (url !== undefined) peers.add(url);
+    const token =
+      text === undefined ? undefined : findings.attempt([...path, "token"], () => parsePublicToken(text), secret);
+    if (token !== undefined) peerTokens.push(token);
+  }
+  return { peers: [...peers], peerTokens };
+}
+
 export function resolveUpstreams(file: ConfigFile, findings: Findings): Config["upstreams"] {
   return file.upstreams.flatMap((entry, i) => {
     const url = findings.attempt(["upstreams", i, "url"], () => parseUpstream(entry.url));

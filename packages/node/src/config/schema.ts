@@ -329,6 +329,14 @@ const policy = z.strictObject({
   }),
 });
 
+const peer = z.strictObject({
+  url: maybeText("an http://, https:// or unix:// URL", "Where the peer answers. Absent: it asks, and is not asked."),
+  token: maybeText(
+    '"name:base64" of a 32-byte public key',
+    "The public half of the peer's own token; it may ask. Absent: it is asked, and may not ask.",
+  ),
+});
+
 const upstream = z.strictObject({
   url: text("an http:// or https:// URL", "A binary cache that outputs are fetched from."),
   "public-keys": texts('"name:base64" keys', "Keys that sign this cache's narinfos."),
@@ -463,6 +471,12 @@ export const configSchema = z.strictObject({
     description: "Private keys, by name.",
   }),
   remotes: texts("http://, https:// or unix:// URLs", "Nodes that are asked for every followed log."),
+  peers: about(z.array(peer).max(64).default([]), {
+    wanted: "a list of at most 64 tables",
+    description: "Nodes of people you know, with which heads of followed logs are compared. Default: none.",
+    danger:
+      "A peer that is asked learns which logs this node follows; one that may ask learns it of each log it names.",
+  }),
   write_tokens: texts('"name:base64" of a 32-byte public key', "Public halves of tokens that may submit and flush.", {
     secret: true,
   }),

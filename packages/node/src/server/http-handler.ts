@@ -8,6 +8,7 @@ import type { Gate } from "./gate.ts";
 import { grpcHandler } from "./grpc.ts";
 import { isLocal, type ListenerOptions } from "./listener-options.ts";
 import type { ServerParts } from "./parts.ts";
+import { peerRoutes } from "./peer-services.ts";
 import { privateRoutes } from "./private-services.ts";
 import { publicRoutes } from "./public-services.ts";
 import { discardBody, type AnyRequest } from "./read-body.ts";
@@ -29,7 +30,7 @@ const ACCEPTED = [
 
 export function httpHandler(parts: ServerParts, gate: Gate, options: ListenerOptions): HttpHandler {
   const { limits } = parts;
-  const everything = [...publicRoutes(parts), ...privateRoutes(parts), ...tokenRoutes(parts)];
+  const everything = [...publicRoutes(parts), ...privateRoutes(parts), ...peerRoutes(parts), ...tokenRoutes(parts)];
   const routes = everything.filter((route) => isServed(route.access, options));
   const byPath = new Map(routes.map((route) => [route.path, route]));
   const elsewhere = new Map(everything.map((route) => [route.path, route.access]));

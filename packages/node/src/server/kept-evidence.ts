@@ -1,7 +1,7 @@
 /** `NodeExt.Evidence`, `GetEvidence`, `ImportEvidence`: proofs of misbehaviour, for the node's own user. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { describeEvidence } from "@trustix/client";
-import { equalBytes, fromHex, toHex } from "@trustix/crypto";
+import { fromHex, toHex } from "@trustix/crypto";
 import { type EvidenceResponseSchema, ImportEvidenceResponse_Outcomes } from "@trustix/proto";
 import { NodeError } from "../errors.ts";
 import type { Kept, KeptEvidence } from "../model.ts";
@@ -34,16 +34,12 @@ export async function importEvidence(parts: ServerParts, file: Uint8Array) {
   return { ID: fromHex(id), Outcome: OUTCOMES[outcome] };
 }
 
-function itemOf({ follower, published }: ServerParts, { id, evidence, time, origin, bytes }: KeptEvidence) {
-  const logs = [
-    ...follower.logs().map(({ name, info }) => ({ name, info })),
-    ...[...published.values()].map(({ name, reader }) => ({ name, info: reader.info })),
-  ];
+function itemOf({ namesOf }: ServerParts, { id, evidence, time, origin, bytes }: KeptEvidence) {
   return {
     ID: fromHex(id),
     Kind: evidence.kind,
     PublicKey: evidence.publicKey,
-    Names: logs.flatMap(({ name, info }) => (equalBytes(info.publicKey, evidence.publicKey) ? name : [])),
+    Names: [...namesOf(evidence.publicKey)],
     Summary: describeEvidence(evidence),
     Time: BigInt(time),
     Imported: origin === "imported",

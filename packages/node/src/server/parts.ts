@@ -37,9 +37,11 @@ export interface ServerParts {
   readonly allValues: Values;
   /** Voters that are no logs. */
   readonly caches: readonly VotingCache[];
-  readonly follower: Pick<Follower, "logs" | "value">;
+  readonly follower: Pick<Follower, "logs" | "value" | "seenHeads">;
   /** Proofs of misbehaviour. */
   readonly evidence: EvidenceStore;
+  /** What the configuration calls those who are believed with a key. */
+  readonly namesOf: (publicKey: Uint8Array) => readonly string[];
   /** Followed logs that are copied here. */
   readonly mirror: Pick<Mirror, "status" | "reader">;
   /** What decisions are made by; names the voters. */

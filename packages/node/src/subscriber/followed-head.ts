@@ -5,9 +5,12 @@
  * history with the held one and with every other head that was seen and is not yet connected; it is stored first. So
  * what is held does not depend on which of several answers was quicker. Two signed heads that contradict each other are
  * kept as evidence, the held head stays, and nothing more is taken from that log: its key signs lies.
+ *
+ * Heads that peers saw are judged by the same proofs, asked of the log's own remotes, but are never held. One that is
+ * behind a head to be taken must fit it; one that is ahead holds nothing up, since nobody here can prove it yet.
  */
 import type { Evidence } from "@trustix/client";
-import { describeEvidence, sameHead } from "@trustix/client";
+import { describeEvidence, headsContradict, sameHead } from "@trustix/client";
 import type { LogClient } from "@trustix/client";
 import type { LogHead, LogInfo } from "@trustix/protocol";
 import type { Clock, Conviction, Kept } from "../model.ts";
@@ -32,10 +35,20 @@ export type Verdict =
   /** Proof that the log's key signed two things that exclude each other. */
   | { readonly kind: "contradiction"; readonly why: string };
 
+/** What becomes of a head that a peer saw. */
+export type HeardVerdict =
+  | { readonly kind: "fits" }
+  /** Larger than the held one, or none is held: it is remembered. */
+  | { readonly kind: "ahead" }
+  | { readonly kind: "unproved"; readonly why: string; readonly cause: Unconnected["cause"] }
+  | { readonly kind: "contradiction"; readonly why: string };
+
 /** Smaller heads that were found to fit, or were held once, are not proved again at each poll. */
 const KNOWN_OLDER = 64;
-/** Heads waiting to be connected; each costs proofs in every round. */
+/** Heads waiting to be connected, shown and heard of; each costs proofs in every round. */
 const MAX_LOOSE = 16;
+/** Told to a peer of one log. */
+const MAX_TOLD = 16;
 
 export interface FollowedHeadOptions {
   readonly memory: RememberedLogs;
@@ -72,6 +85,8 @@ export class FollowedHead {
   readonly #olderForms = new Set<string>();
   /** Seen, validly signed, and not yet connected with what is held. */
   readonly #loose = new Map<string, LogHead>();
+  /** Seen by peers, validly signed, and not shown to fit what is held. */
+  readonly #heard = new Map<string, LogHead>();
   #held: LogHead | undefined;
   #unsettled: string | undefined;
   #seenAt: number | undefined;
@@ -100,6 +115,13 @@ export class FollowedHead {
     return this.#proofs.find((proof) => !this.#isPardoned(proof));
   }
 
+  /** For peers: the held head, then those that are not shown to fit, newest first. All are signed by the log's key. */
+  get seen(): LogHead[] {
+    const open = [...this.#loose.values(), ...this.#heard.values()];
+    open.sort((a, b) => b.treeSize - a.treeSize);
+    return [...(this.#held === undefined ? [] : [this.#held]), ...open].slice(0, MAX_TOLD);
+  }
+
   /** Why no head can be held although valid ones came; `undefined` while one is held or none came. */
   get unsettled(): string | undefined {
     return this.#held === undefined ? this.#unsettled : undefined;
@@ -111,6 +133,27 @@ export class FollowedHead {
    */
   judge(shown: readonly ShownHead[], others: readonly LogClient[], options: ProofOptions): Promise<Verdict[]> {
     const verdicts = this.#queue.then(() => this.#judge(shown, new Connections(shown, others, options)));
+    this.#queue = verdicts.catch(() => undefined);
+    return verdicts;
+  }
+
+  /**
+   * Judges heads that peers saw; verdicts come in their order. `source` showed the held head and owes the proof of how it
+   * grew; `others` may know as well.
+   */
+  hear(
+    heads: readonly LogHead[],
+    source: LogClient | undefined,
+    others: readonly LogClient[],
+    options: ProofOptions,
+  ): Promise<HeardVerdict[]> {
+    const verdicts = this.#queue.then(async () => {
+      const shown = source === undefined || this.#held === undefined ? [] : [{ head: this.#held, from: source }];
+      const round = new Connections(shown, others, options);
+      const all: HeardVerdict[] = [];
+      for (const head of heads) all.push(await this.#verdictOnHeard(head, round));
+      return all;
+    });
     this.#queue = verdicts.catch(() => undefined);
     return verdicts;
   }
@@ -139,6 +182,11 @@ export class FollowedHead {
     return this.#proofs.some((proof) => proof.heads.has(id) && this.#isPardoned(proof));
   }
 
+  /** Whether it is known already what a head is: an older form of the held one, or of a history that was forgiven. */
+  #isSettled(id: string): boolean {
+    return this.#olderForms.has(id) || this.#isForgiven(id);
+  }
+
   async #judge(shown: readonly ShownHead[], round: Connections): Promise<Verdict[]> {
     const refused = new Map<string, Unconnected>();
     let taken = this.against === undefined && (await this.#takeLargest(shown, round, refused));
@@ -163,17 +211,23 @@ export class FollowedHead {
   ): Promise<boolean> {
     const held = this.#held;
     const heads = new Map(shown.map(({ head }) => [idOf(head), head]));
-    const isSettled = (id: string): boolean => this.#olderForms.has(id) || this.#isForgiven(id);
-    const rivals = [...new Map([...this.#loose, ...heads])].filter(([id]) => !isSettled(id));
+    const rivals = [...new Map([...this.#loose, ...heads])].filter(([id]) => !this.#isSettled(id));
+    const allHeard = [...this.#heard].filter(([id]) => !this.#isSettled(id));
     const candidates = rivals.filter(
       ([id, head]) => heads.has(id) && (held === undefined || head.treeSize > held.treeSize),
     );
     for (const [id, head] of candidates.sort(([, a], [, b]) => b.treeSize - a.treeSize)) {
-      const others = rivals.flatMap(([other, rival]) => (other === id ? [] : rival));
+      const heard = allHeard.filter(([other, { treeSize }]) => other !== id && treeSize <= head.treeSize);
+      const others = [...rivals, ...heard].flatMap(([other, rival]) => (other === id ? [] : rival));
       const links = await Promise.all([held, ...others].map((other) => round.connect(other, head)));
-      const lie = links.find((link) => link.kind === "contradiction");
+      const lie =
+        links.find((link) => link.kind === "contradiction")?.evidence ??
+        this.#lieBetween(
+          head,
+          allHeard.map(([, other]) => other),
+        );
       if (lie !== undefined) {
-        await this.convict(lie.evidence);
+        await this.convict(lie);
         return false;
       }
       const open = gravest(links.filter((link) => link.kind === "unconnected"));
@@ -181,11 +235,56 @@ export class FollowedHead {
         await this.#take(head);
         for (const other of others) if (other.treeSize < head.treeSize) this.#rememberOlder(other);
         this.#loose.clear();
+        for (const [other] of [...heard, [id] as const]) this.#heard.delete(other);
         return true;
       }
       refused.set(id, open);
     }
     return false;
+  }
+
+  async #verdictOnHeard(head: LogHead, round: Connections): Promise<HeardVerdict> {
+    if (this.against !== undefined) return { kind: "contradiction", why: this.against.why };
+    const held = this.#held;
+    const id = idOf(head);
+    if ((held !== undefined && sameHead(held, head)) || this.#isSettled(id)) return { kind: "fits" };
+    const open = [...this.#loose, ...this.#heard]
+      .filter(([other]) => !this.#isSettled(other))
+      .map(([, other]) => other);
+    const evident = this.#lieBetween(head, held === undefined ? open : [held, ...open]);
+    const link = held === undefined || evident !== undefined ? undefined : await round.connect(held, head);
+    const lie = evident ?? (link?.kind === "contradiction" ? link.evidence : undefined);
+    if (lie !== undefined) {
+      await this.convict(lie);
+      return { kind: "contradiction", why: describeEvidence(lie) };
+    }
+    if (held === undefined || head.treeSize > held.treeSize) {
+      this.#rememberHeard(id, head);
+      return { kind: "ahead" };
+    }
+    if (link?.kind !== "unconnected") {
+      this.#rememberOlder(head);
+      this.#heard.delete(id);
+      return { kind: "fits" };
+    }
+    this.#rememberHeard(id, head);
+    const sizes = `a head of size ${head.treeSize} that a peer saw is not shown to fit the held ${held.treeSize}`;
+    return { kind: "unproved", cause: link.cause, why: `${sizes}: ${at(link)}${link.why}` };
+  }
+
+  #rememberHeard(id: string, head: LogHead): void {
+    this.#heard.delete(id);
+    if (this.#heard.size >= MAX_LOOSE) this.#heard.delete(this.#heard.keys().next().value!);
+    this.#heard.set(id, head);
+  }
+
+  /** What the head and one of the others show by themselves, without anybody's help. */
+  #lieBetween(head: LogHead, others: readonly LogHead[]): Evidence | undefined {
+    for (const other of others) {
+      const lie = headsContradict(other, head);
+      if (lie !== undefined) return { publicKey: this.info.publicKey, ...lie };
+    }
+    return undefined;
   }
 
   async #verdictOn(
@@ -244,6 +343,10 @@ function proofOf({ evidence, time }: Proof): KnownProof {
 
 function isRefusal(verdict: Verdict): verdict is Extract<Verdict, { kind: "unproved" }> {
   return verdict.kind === "unproved" && verdict.cause === "refused";
+}
+
+function at({ at: place }: Unconnected): string {
+  return place === undefined ? "" : `${place.url}: `;
 }
 
 /** What stands between this head and the others, for a person. */

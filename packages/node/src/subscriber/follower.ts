@@ -7,7 +7,7 @@
 import type { Evidence, HeadResult, LogAtRemote, LogClient } from "@trustix/client";
 import { accusesLog, checkEvidence, logClient } from "@trustix/client";
 import { equalBytes } from "@trustix/crypto";
-import { ProtocolError, type Hash, type LogId, type Testimony } from "@trustix/protocol";
+import { ProtocolError, type Hash, type LogHead, type LogId, type Testimony } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Clock, Conviction, FollowedLog, Kept, KeptEvidence, NoHead } from "../model.ts";
 import { askRemotes } from "./ask-remotes.ts";
@@ -17,6 +17,8 @@ import { FollowedHead } from "./followed-head.ts";
 import type { Verdict } from "./followed-head.ts";
 import { DEFAULT_POLL_INTERVAL_MS } from "./options.ts";
 import type { CacheableFollower, FollowerOptions } from "./options.ts";
+import { Peers } from "./peers.ts";
+import type { Seen } from "./peers.ts";
 import { Places } from "./places.ts";
 import { PollSchedule } from "../poll-schedule.ts";
 import { RememberedLogs } from "./remembered-logs.ts";
@@ -28,6 +30,8 @@ interface Followed {
   readonly clients: ReadonlyMap<Remote, LogClient>;
   readonly places: Places;
   refreshing: Promise<void> | undefined;
+  /** Why heads that peers saw are not shown to fit, as a person was told. */
+  told: ReadonlySet<string>;
 }
 
 /** Loads what is known and begins to poll at once. Throws `corrupt` for stored state that cannot be read. */
@@ -58,6 +62,7 @@ class RemoteFollower implements CacheableFollower {
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(logId: LogId) => void>();
+  readonly #peers: Peers;
   readonly #endListening: () => void;
   #revision = 0;
 
@@ -77,6 +82,15 @@ class RemoteFollower implements CacheableFollower {
       poll: (remotes) => this.#poll(remotes, [...this.#followed.values()], this.#pollTimeoutMs),
     });
     this.#endListening = options.evidence.onKept((kept) => this.#accuse(kept));
+    this.#peers = new Peers({
+      transports: options.peers ?? [],
+      clock: options.clock,
+      random: options.random,
+      intervalMs: options.intervalMs ?? DEFAULT_POLL_INTERVAL_MS,
+      logs: () => this.#trusted().map(({ head }) => ({ crypto: options.crypto, log: head.info })),
+      onSeen: (logId, seen) => this.#hear(this.#find(logId), seen),
+      onTrouble: (peer, why) => options.onEvent?.({ kind: "peer_fails", peer, why }),
+    });
     void this.#schedule.start();
   }
 
@@ -103,6 +117,7 @@ class RemoteFollower implements CacheableFollower {
   async pollNow(logId?: LogId): Promise<void> {
     const logs = logId === undefined ? [...this.#followed.values()] : [this.#find(logId)];
     await this.#poll(this.#remotes, logs, this.#pollTimeoutMs);
+    await this.#peers.pollNow();
   }
 
   async vote(logId: LogId, key: Uint8Array, signal: AbortSignal): Promise<Testimony> {
@@ -152,6 +167,10 @@ class RemoteFollower implements CacheableFollower {
     return this.#followed.get(logId)?.head.seenAt;
   }
 
+  seenHeads(logId: LogId): readonly LogHead[] {
+    return this.#find(logId).head.seen;
+  }
+
   against(logId: LogId): Conviction | undefined {
     return this.#followed.get(logId)?.head.against;
   }
@@ -188,6 +207,7 @@ class RemoteFollower implements CacheableFollower {
     this.#closing.abort();
     this.#endListening();
     this.#schedule.close();
+    await this.#peers.close();
     await Promise.all(this.#remotes.map(({ transport }) => transport.close()));
     // What is being judged may still write to the store; whoever closes it waits for us.
     await Promise.allSettled(this.#underWay);
@@ -198,7 +218,8 @@ class RemoteFollower implements CacheableFollower {
     const clients = new Map(
       this.#remotes.map((remote) => [remote, logClient({ crypto, transport: remote.transport, log: head.info })]),
     );
-    return { name, head, clients, places: new Places(this.#remotes, this.#options.clock), refreshing: undefined };
+    const places = new Places(this.#remotes, this.#options.clock);
+    return { name, head, clients, places, refreshing: undefined, told: new Set() };
   }
 
   #find(logId: LogId): Followed {
@@ -247,6 +268,46 @@ class RemoteFollower implements CacheableFollower {
     }
   }
 
+  /** Those of whose keys no lie is known. */
+  #trusted(): Followed[] {
+    return [...this.#followed.values()].filter(({ head }) => head.against === undefined);
+  }
+
+  /** What peers saw of a log: proof first, then heads, which are judged as if somebody had shown them here. Never rejects. */
+  async #hear(log: Followed, seen: readonly Seen[]): Promise<void> {
+    const { evidence, onEvent } = this.#options;
+    const { info } = log.head;
+    for (const { peer, evidence: files } of seen) {
+      for (const file of files) {
+        try {
+          await evidence.import(file);
+        } catch (error) {
+          onEvent?.({ kind: "peer_fails", peer, why: `evidence of log ${info.id}: ${messageOf(error)}` });
+        }
+      }
+    }
+    try {
+      const heard = seen.flatMap(({ peer, heads }) => heads.map((head) => ({ peer, head })));
+      const bestFirst = log.places.bestFirst().map((remote) => log.clients.get(remote)!);
+      const source = log.places.source === undefined ? undefined : log.clients.get(log.places.source);
+      const others = bestFirst.filter((client) => client !== source);
+      const options = { signal: this.#closing.signal, timeoutMs: this.#pollTimeoutMs };
+      const heads = heard.map(({ head }) => head);
+      const verdicts = await log.head.hear(heads, source, others, options);
+      // What is not shown to fit is told of when it comes, not at each poll.
+      const told = new Map<string, string>();
+      for (const [i, verdict] of verdicts.entries()) {
+        if (verdict.kind === "unproved" && verdict.cause === "refused") told.set(verdict.why, heard[i]!.peer);
+      }
+      for (const [why, peer] of told) {
+        if (!log.told.has(why)) onEvent?.({ kind: "refused", logId: info.id, remote: peer, why });
+      }
+      log.told = new Set(told.keys());
+    } catch (error) {
+      onEvent?.({ kind: "failed", logId: info.id, remote: "peers", why: messageOf(error) });
+    }
+  }
+
   async #convictFromVote(log: Followed, evidence: Evidence, remote: Remote): Promise<void> {
     try {
       await log.head.convict(evidence);
@@ -265,7 +326,7 @@ class RemoteFollower implements CacheableFollower {
 
   /** Something of ours went wrong: the store, or a defect. */
   #failed(remote: Remote, log: Followed, error: unknown): true {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     this.#options.onEvent?.({ kind: "failed", logId: log.head.info.id, remote: remote.url, why });
     return true;
   }
@@ -348,6 +409,10 @@ class RemoteFollower implements CacheableFollower {
     const remotes = this.#remotes.filter((remote) => remote.leftAloneMs === 0);
     await this.#poll(remotes, [log], this.#voteTimeoutMs / 2);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** A transport that does not keep its time holds nobody up. */

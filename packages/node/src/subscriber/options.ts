@@ -9,7 +9,7 @@ export interface FollowerOptions {
   readonly crypto: Crypto;
   readonly store: Store;
   /** Where proofs against logs are kept, whoever found them. */
-  readonly evidence: Pick<EvidenceStore, "keep" | "against" | "onKept">;
+  readonly evidence: Pick<EvidenceStore, "keep" | "import" | "against" | "onKept">;
   /** Until when proof against a log is forgiven, in milliseconds since 1970; asked whenever it matters. */
   readonly pardonedUntil?: ((logId: LogId) => number | undefined) | undefined;
   readonly clock: Clock;
@@ -18,7 +18,9 @@ export interface FollowerOptions {
   readonly logs: readonly { readonly info: LogInfo; readonly name: string }[];
   /** One for each remote; closed with the follower. */
   readonly remotes: readonly RpcTransport[];
-  /** Milliseconds between polls of a remote. Default 30 minutes. */
+  /** Nodes that heads are compared with; closed with the follower. Default: none. */
+  readonly peers?: readonly RpcTransport[] | undefined;
+  /** Milliseconds between polls of a remote, and of a peer. Default 30 minutes. */
   readonly intervalMs?: number | undefined;
   /** Milliseconds for one call of a poll. Default 20 000. */
   readonly pollTimeoutMs?: number | undefined;
@@ -31,6 +33,8 @@ export interface FollowerOptions {
 export type FollowerEvent =
   | { readonly kind: "taken"; readonly logId: LogId; readonly remote: string; readonly head: LogHead }
   | { readonly kind: "unreachable" | "refused"; readonly logId: LogId; readonly remote: string; readonly why: string }
+  /** A peer cannot be asked, or says no. */
+  | { readonly kind: "peer_fails"; readonly peer: string; readonly why: string }
   /** Stored state could not be written: the head is not taken. */
   | { readonly kind: "failed"; readonly logId: LogId; readonly remote: string; readonly why: string };
 

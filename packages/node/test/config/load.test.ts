@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import { createSandbox, DEFAULT_STANDING_BOUNDS } from "@trustix/decider";
+import { formatPublicToken } from "@trustix/protocol";
 import { DEFAULT_LIMITS } from "../../src/config/index.ts";
 import { keyOf, load, publisher, subscriber } from "./files.ts";
 
@@ -106,6 +107,21 @@ logid = { id = "${"ab".repeat(32)}" }
     const config = await load("", { "/etc/trustix/c.json": JSON.stringify(json) });
     expect(config.subscribers[0]!.info.protocol.name).toBe("test");
   });
+});
+
+test("peers are asked at their URLs and may ask with their tokens, or only one of the two", async () => {
+  const token = (n: number): string => `default:${keyOf(n).publicText}`;
+  const config = await load(`
+[[peers]]
+url = "https://alice.example/"
+token = "${token(1)}"
+[[peers]]
+url = "unix:///run/bob.socket"
+[[peers]]
+token = "${token(2)}"
+`);
+  expect(config.peers).toEqual(["https://alice.example", "unix:///run/bob.socket"]);
+  expect(config.peerTokens.map(formatPublicToken)).toEqual([token(1), token(2)]);
 });
 
 test("two followed logs of one key are warned of: each head of one is proof against the other", async () => {

@@ -203,6 +203,13 @@ describe("what belongs together", () => {
       publisher(1) + publisher(1).split("[signers")[0],
       /publishers\[1\]: the same log as publishers\[0\]/,
     ],
+    ["a peer that is nothing", "[[peers]]\n", /peers\[0\]: neither url nor token came\nhint: write one or both/],
+    ["a peer twice", '[[peers]]\nurl = "http://p:1/"\n'.repeat(2), /peers\[1\]\.url: http:\/\/p:1 comes twice/],
+    [
+      "a peer's private token",
+      `[[peers]]\ntoken = "a:${keyOf(1).privateText}"\n`,
+      /peers\[0\]\.token: something else came, "name:base64" of a 32-byte public key wanted/,
+    ],
     [
       "two published logs of one key",
       publisher(1) + publisher(1).split("[signers")[0]!.replace('"nix"', '"test"'),

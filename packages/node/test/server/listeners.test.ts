@@ -62,9 +62,17 @@ async function withNode<T>(options: TestNodeOptions, use: (url: string) => Promi
 }
 
 describe("what a public TCP listener serves", () => {
-  const privatePaths = [RPCApi, LogRPC, NodeExt].flatMap((service) =>
-    service.methods.map((method) => `/${service.typeName}/${method.name}`),
-  );
+  const forPeers = "/trustix_ext.v1.NodeExt/SeenHeads";
+  const privatePaths = [RPCApi, LogRPC, NodeExt]
+    .flatMap((service) => service.methods.map((method) => `/${service.typeName}/${method.name}`))
+    .filter((path) => path !== forPeers);
+
+  test("what peers may ask is there, and asks who they are before it says what is followed", () =>
+    withNode({ listeners: [PUBLIC] }, async (url) => {
+      const anybody = await post(url, forPeers, headRequest);
+      expect(anybody).toMatchObject({ status: 401, code: "unauthenticated" });
+      expect(anybody.message).toMatch(/SeenHeads needs a token, shown by a signed call/);
+    }));
 
   test.each(privatePaths)("%s is not there, and it says where it is", (path) =>
     withNode({ listeners: [PUBLIC] }, async (url) => {

@@ -123,6 +123,8 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     caches: [],
     follower: followerOf(options.followed ?? [], options.followedValues ?? []),
     evidence: options.evidence ?? NO_EVIDENCE,
+    namesOf: (key) =>
+      (options.followed ?? []).flatMap(({ name, info }) => (equalBytes(info.publicKey, key) ? name : [])),
     mirror: NO_MIRROR,
     builders: NO_STANDING,
     policies: [],
@@ -140,6 +142,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
 function followerOf(logs: readonly FollowedLog[], values: readonly Uint8Array[]): ServerParts["follower"] {
   return {
     logs: () => logs,
+    seenHeads: (id) => logs.flatMap(({ info, head }) => (info.id === id && head !== undefined ? head : [])),
     value: async (digest) => values.find((value) => equalBytes(valueDigestOf(crypto, value), digest)),
   };
 }

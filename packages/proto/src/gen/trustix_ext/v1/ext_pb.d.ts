@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Log } from "../../trustix_api/v1/api_pb.js";
+import type { Log, LogHeadRequestSchema } from "../../trustix_api/v1/api_pb.js";
 import type { LogHead } from "../../trustix_schema/v1/schema_pb.js";
 import type { Vote } from "./vote_pb.js";
 
@@ -1564,6 +1564,31 @@ export enum ImportEvidenceResponse_Outcomes {
 export declare const ImportEvidenceResponse_OutcomesSchema: GenEnum<ImportEvidenceResponse_Outcomes>;
 
 /**
+ * @generated from message trustix_ext.v1.SeenHeadsResponse
+ */
+export declare type SeenHeadsResponse = Message<"trustix_ext.v1.SeenHeadsResponse"> & {
+  /**
+   * Signed by the log's key: the held one first, then others that are not shown to fit it, newest first.
+   *
+   * @generated from field: repeated trustix_schema.v1.LogHead Heads = 1;
+   */
+  Heads: LogHead[];
+
+  /**
+   * Files of evidence against the log's key.
+   *
+   * @generated from field: repeated bytes Evidence = 2;
+   */
+  Evidence: Uint8Array[];
+};
+
+/**
+ * Describes the message trustix_ext.v1.SeenHeadsResponse.
+ * Use `create(SeenHeadsResponseSchema)` to create a new message.
+ */
+export declare const SeenHeadsResponseSchema: GenMessage<SeenHeadsResponse>;
+
+/**
  * Public, beside LogAPI.
  *
  * @generated from service trustix_ext.v1.LogExt
@@ -1696,6 +1721,16 @@ export declare const NodeExt: GenService<{
     methodKind: "unary";
     input: typeof ImportEvidenceRequestSchema;
     output: typeof ImportEvidenceResponseSchema;
+  },
+  /**
+   * For peers: what was seen of a log that this node follows or publishes.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.SeenHeads
+   */
+  seenHeads: {
+    methodKind: "unary";
+    input: typeof LogHeadRequestSchema;
+    output: typeof SeenHeadsResponseSchema;
   },
 }>;
 
