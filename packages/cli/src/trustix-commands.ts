@@ -29,12 +29,18 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
   {
     name: "init",
     summary: "make keys, a token and a working configuration",
-    details: "Asks nothing and overwrites nothing; prints what it made and what to do next.",
+    details:
+      "Asks nothing and overwrites nothing; prints what it made and what to do next.\n" +
+      "--caches makes voters of well-known public binary caches, with addresses and keys from their own documentation:\n" +
+      "nixos (mirrors: tuna, ustc, sjtug), nix-community, garnix, iog. A mirror has its cache's key: it is another place to\n" +
+      "ask, and no further vote.",
     flags: [
       { words: "--dir <folder>", description: "where to put them (default: the user's configuration folder)" },
+      { words: "--caches <names>", description: "binary caches that vote, separated by commas" },
+      { words: "--threshold <number>", description: "how many of these must agree (default: more than half)" },
       JSON_FLAG,
     ],
-    examples: ["trustix init --dir ./my-node"],
+    examples: ["trustix init --dir ./my-node", "trustix init --caches nixos,tuna,nix-community"],
     load: () => import("./commands/init.ts"),
   },
   {

@@ -1,4 +1,4 @@
-/** Numbers, times and bytes as people read them. */
+/** Numbers, times and bytes as people read them, and texts as shells do. */
 import { toHex } from "@trustix/crypto";
 
 /** `4 s`, `12 min`, `3 h`, `8 d`: the largest unit that fits. */
@@ -13,6 +13,11 @@ export function lasting(ms: number): string {
 /** `1 entry`, `3 entries`. */
 export function counted(count: number | bigint, one: string, many: string): string {
   return `${count} ${count === 1 || count === 1n ? one : many}`;
+}
+
+/** As one word of a shell. */
+export function quoted(text: string): string {
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** A key as text if it is printable (store paths are), else as hex. */

@@ -53,8 +53,3 @@ export function findingsOf(group: Group): (severity: Severity, looked: string, f
     ...(mend !== undefined && { mend }),
   });
 }
-
-/** For a shell. */
-export function quoted(text: string): string {
-  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}

@@ -7,9 +7,10 @@ import { constants } from "node:fs";
 import { access, mkdtemp, open, realpath, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { quoted } from "../words.ts";
 import type { Io } from "../command.ts";
 import type { HookFacts } from "./facts.ts";
-import { quoted } from "./finding.ts";
+import {} from "./finding.ts";
 
 const LIMIT_MS = 10_000;
 const MAX_SCRIPT = 64 * 1024;

@@ -1,9 +1,9 @@
 /** The node's configuration, its policies, its state folder, and whether the running daemon goes by the same. */
 import { toBase64 } from "@trustix/crypto";
 import { VERSION } from "../version.ts";
-import { counted } from "../words.ts";
+import { counted, quoted } from "../words.ts";
 import type { ConfigurationFacts, NodeFacts, ReadConfiguration, StateFacts } from "./facts.ts";
-import { findingsOf, quoted, type Finding } from "./finding.ts";
+import { findingsOf, type Finding } from "./finding.ts";
 
 const finding = findingsOf("configuration");
 

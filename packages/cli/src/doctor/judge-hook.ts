@@ -1,6 +1,7 @@
 /** The post-build hook: named in nix.conf, there, ours, and exiting 0, because Nix ends the whole build otherwise. */
+import { quoted } from "../words.ts";
 import type { HookFacts, NixFacts } from "./facts.ts";
-import { findingsOf, quoted, type Finding } from "./finding.ts";
+import { findingsOf, type Finding } from "./finding.ts";
 import { settingEdits } from "./nix-edits.ts";
 
 const finding = findingsOf("hook");

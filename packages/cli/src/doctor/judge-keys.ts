@@ -1,6 +1,7 @@
 /** Private keys and tokens: there, readable by their owner alone, and the right ones. */
+import { quoted } from "../words.ts";
 import type { SecretFacts } from "./facts.ts";
-import { findingsOf, quoted, type Finding } from "./finding.ts";
+import { findingsOf, type Finding } from "./finding.ts";
 
 const finding = findingsOf("keys");
 

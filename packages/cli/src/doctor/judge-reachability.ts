@@ -1,9 +1,9 @@
 /** Who answers, whose log is served by nobody, which copy does not go on, and whose votes do not count any more. */
 import { BuilderStatus_Causes, BuilderStatus_Standings, type BuilderStatus, type FollowedStatus } from "@trustix/proto";
 import { troublesOf } from "../commands/status.ts";
-import { counted, lasting } from "../words.ts";
+import { counted, lasting, quoted } from "../words.ts";
 import type { AskedFacts, NodeFacts } from "./facts.ts";
-import { findingsOf, quoted, type Finding } from "./finding.ts";
+import { findingsOf, type Finding } from "./finding.ts";
 
 const finding = findingsOf("reachability");
 

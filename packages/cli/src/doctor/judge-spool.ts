@@ -1,7 +1,7 @@
 /** The spool: safe, drained, and empty, or how much waits and why. */
-import { counted, lasting } from "../words.ts";
+import { counted, lasting, quoted } from "../words.ts";
 import type { NodeFacts, SpoolFacts } from "./facts.ts";
-import { findingsOf, quoted, type Finding } from "./finding.ts";
+import { findingsOf, type Finding } from "./finding.ts";
 
 const finding = findingsOf("spool");
 

@@ -2,8 +2,9 @@
  * Other ways in: all through which Nix would accept what the vote refuses. Any substituter with a valid signature of any
  * trusted key is enough, whatever its priority: priorities only say who is asked first.
  */
+import { quoted } from "../words.ts";
 import type { NixFacts, ReadConfiguration } from "./facts.ts";
-import { findingsOf, quoted, type Finding, type Severity } from "./finding.ts";
+import { findingsOf, type Finding, type Severity } from "./finding.ts";
 import { settingEdits } from "./nix-edits.ts";
 import { isOn, isTrue, keyName, parameters, shownUrl, viewOf, withoutParameter } from "./nix-view.ts";
 

@@ -1,8 +1,9 @@
 /** The lines of nix.conf that bring a setting to what it should be: the same lines, whichever finding asks for them. */
 import type { SettingName } from "@trustix/nix";
+import { quoted } from "../words.ts";
 import type { NixFacts } from "./facts.ts";
 import { shownUrl } from "./nix-view.ts";
-import { quoted, type Edit, type Mend } from "./finding.ts";
+import { type Edit, type Mend } from "./finding.ts";
 
 const RESTART = "then restart the Nix daemon, if there is one";
 

@@ -42,11 +42,20 @@ export async function readNixSettings(options: ReadSettingsOptions): Promise<Rea
   for (const file of userFiles(env).reverse()) await reader.file(file, 0);
   if (env["NIX_CONFIG"]) await reader.text(env["NIX_CONFIG"], "NIX_CONFIG", "/", 0);
   const byHand = foldSettings(reader.statements);
-  const byDefault = byHand.store.from.length === 0 && env["NIX_REMOTE"] ? { words: [env["NIX_REMOTE"]], from: [] } : {};
-  const settings = { ...byHand, store: { ...byHand.store, ...byDefault } };
+  const settings = withPlaces(byHand, env, dirname(mainFile));
   const mainFileIs = await realpath(mainFile).catch(() => mainFile);
   const { told, program } = await askNix(options.program ?? "nix", env, signal);
   return { settings: withWords(settings, told), mainFile, mainFileIs, program, illegal: reader.illegal };
+}
+
+/** Defaults that come from the environment. */
+function withPlaces(settings: NixSettings, env: ReadSettingsOptions["env"], folder: string): NixSettings {
+  const { store, builders } = settings;
+  return {
+    ...settings,
+    ...(store.from.length === 0 && env["NIX_REMOTE"] && { store: { words: [env["NIX_REMOTE"]], from: [] } }),
+    ...(builders.from.length === 0 && { builders: { words: [`@${join(folder, "machines")}`], from: [] } }),
+  };
 }
 
 /** The last one is read first, so that an earlier one has the last word. */
