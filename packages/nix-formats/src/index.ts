@@ -37,6 +37,7 @@ export {
   type StorePath,
 } from "./store-path.ts";
 export {
+  contentPath,
   formatContentAddress,
   parseContentAddress,
   type ContentAddress,

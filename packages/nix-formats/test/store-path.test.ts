@@ -1,14 +1,17 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { nodeCrypto } from "@trustix/node-crypto";
 import {
   baseNameOf,
+  contentPath,
   hashPartBytes,
   hashPartOf,
   isHashPart,
   makeStorePath,
   nameOf,
   NixFormatError,
+  parseContentAddress,
+  parseNarInfo,
   parseSha256,
   parseStorePath,
   sortedPaths,
@@ -17,7 +20,7 @@ import {
   toNix32,
 } from "../src/index.ts";
 import { storePath } from "./arbitraries.ts";
-import { runs } from "./fixtures.ts";
+import { fixturesIn, runs } from "./fixtures.ts";
 
 const HASH = "14zmd4y3f3glkd6dd2jy6vhxp9fchzkb";
 
@@ -77,4 +80,45 @@ test("content-addressed paths are made as nix makes them", () => {
     "/nix/store/mbsizy9awx7grvay1wrsz1gm72gzq77q-fixture-src",
   );
   expect(() => makeStorePath(crypto, "source", nar, "a/b")).toThrow(NixFormatError);
+});
+
+describe("the path of content", () => {
+  const crypto = nodeCrypto();
+  const named = fixturesIn("narinfo")
+    .filter(({ file }) => file.endsWith(".narinfo"))
+    .map(({ name, bytes }) => ({ name, info: parseNarInfo(bytes) }))
+    .filter(({ info }) => info.ca !== undefined);
+
+  test.each(named)("is the one that nix gave it: $name", ({ info }) => {
+    expect(contentPath(crypto, info.ca!, info.references, nameOf(info.storePath))).toBe(info.storePath);
+  });
+
+  test("has been seen with text, flat and recursive hashes, also with another algorithm", () => {
+    const kinds = named.map(({ info }) => `${info.ca!.method} ${info.ca!.hash.algorithm}`);
+    expect(new Set(kinds)).toEqual(new Set(["text sha256", "flat sha256", "flat sha1", "nar sha256"]));
+  });
+
+  const other = parseStorePath(`/nix/store/${HASH}-a`);
+  test.each([
+    ["text:sha256:0vvfa38f9iz3083mnjyfr0qijv3pb5ympkq402m2fbc9vcgwynqh", true],
+    ["fixed:r:sha256:0vvfa38f9iz3083mnjyfr0qijv3pb5ympkq402m2fbc9vcgwynqh", true],
+    ["fixed:sha256:0vvfa38f9iz3083mnjyfr0qijv3pb5ympkq402m2fbc9vcgwynqh", false],
+    ["fixed:r:sha1:zkamzf2n87nq9179cndkwdmg0b7rhry0", false],
+    ["fixed:git:sha1:zkamzf2n87nq9179cndkwdmg0b7rhry0", false],
+  ])("depends on the references, where there may be any: %s", (text, may) => {
+    const address = parseContentAddress(text);
+    const [without, one] = [[], [other]].map((references) => contentPath(crypto, address, references, "x"));
+    expect(without).toMatch(/^\/nix\/store\/\w{32}-x$/);
+    if (may) expect(one).toMatch(/^\/nix\/store\/\w{32}-x$/);
+    else expect(one).toBeUndefined();
+    expect(one).not.toBe(without);
+  });
+
+  test("is as nix prefetches it", () => {
+    // nix-prefetch-url of nixpkgs' fetchurl for hello 2.12.1: name, SHA-256, path.
+    const address = parseContentAddress("fixed:sha256:086vqwk2wl8zfs47sq2xpjc9k066ilmb8z6dn0q6ymwjzlm196cd");
+    expect(contentPath(crypto, address, [], "hello-2.12.1.tar.gz")).toBe(
+      "/nix/store/pa10z4ngm0g83kx9mssrqzz30s84vq7k-hello-2.12.1.tar.gz",
+    );
+  });
 });
