@@ -52,10 +52,5 @@ export function contentPath(
   if (method === "nar" && hash.algorithm === "sha256") return makeStorePath(crypto, type("source"), hash.digest, name);
   if (references.length > 0) return undefined;
   const inner = { flat: "", nar: "r:", git: "git:" }[method];
-  return makeStorePath(
-    crypto,
-    "output:out",
-    crypto.sha256(utf8(`fixed:out:${inner}${formatHexHash(hash)}:`)),
-    name,
-  );
+  return makeStorePath(crypto, "output:out", crypto.sha256(utf8(`fixed:out:${inner}${formatHexHash(hash)}:`)), name);
 }
