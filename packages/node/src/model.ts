@@ -364,13 +364,13 @@ export interface Decide {
   /** Throws `not_found` for an unknown protocol, `failed_precondition`-like `bad_config` for one without deciders. */
   decide(protocol: string, key: Uint8Array, signal: AbortSignal): Promise<DecideReport>;
   /**
-   * The same, made anew and with all that shows it. `wait`: an undecided answer is waited for as long as the policy says.
-   * Throws as `decide`.
+   * The same, made anew and with all that shows it. `waitUntil`: an undecided answer is waited for as long as the policy
+   * says, and so that the answer is there by then (milliseconds since 1970); `undefined`: not at all. Throws as `decide`.
    */
   explain(
     protocol: string,
     key: Uint8Array,
-    options: { readonly wait: boolean; readonly signal: AbortSignal },
+    options: { readonly waitUntil: number | undefined; readonly signal: AbortSignal },
   ): Promise<Explanation>;
 }
 

@@ -42,9 +42,17 @@ export function createDecide(options: DecideOptions): Decide {
 
   const revision = (): number => follower.revision() + mirror.revision() + builders.revision();
 
-  /** Asks again until it is decided, for as long as the policy waits. */
-  async function decided(policy: Policy, key: Uint8Array, wait: boolean, signal: AbortSignal): Promise<MadeDecision> {
-    const until = clock.now() + (wait && policy.undecided === "wait" ? policy.waitBudgetMs : 0);
+  /** Asks again until it is decided, for as long as the policy waits; whoever only looks on never waits. */
+  async function decided(
+    policy: Policy,
+    key: Uint8Array,
+    waitUntil: number | undefined,
+    signal: AbortSignal,
+  ): Promise<MadeDecision> {
+    const waits = waitUntil !== undefined && policy.undecided === "wait" && policy.mode !== "observe";
+    // The last look may take its budget for votes and for values.
+    const latest = (waitUntil ?? 0) - 2 * parts.budgetMs - WAIT_STEP_MS;
+    const until = waits ? Math.min(clock.now() + policy.waitBudgetMs, latest) : 0;
     for (;;) {
       const made = await makeDecision(parts, policy, key, { every: true, signal });
       const left = until - clock.now();
@@ -67,8 +75,8 @@ export function createDecide(options: DecideOptions): Decide {
       if (revision() === under.revision) cache.keep(id, report, under, until);
       return report;
     },
-    async explain(protocol, key, { wait, signal }) {
-      return explain(parts, await decided(policyOf(options.policies, protocol), key, wait, signal));
+    async explain(protocol, key, { waitUntil, signal }) {
+      return explain(parts, await decided(policyOf(options.policies, protocol), key, waitUntil, signal));
     },
   };
 }

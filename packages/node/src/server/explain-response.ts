@@ -12,6 +12,7 @@ import {
 import { voteToWire } from "@trustix/protocol";
 import type { Explanation, VoterAnswer } from "../model.ts";
 import type { ServerParts } from "./parts.ts";
+import type { CallContext } from "./route.ts";
 
 type Parts = Pick<ServerParts, "decide" | "receipts">;
 
@@ -24,9 +25,9 @@ const MODES: Record<Policy["mode"], ExplainResponse_Modes> = {
 export async function explainResponse(
   { decide, receipts }: Parts,
   { Protocol, Key, Wait, WithReceipt }: ExplainRequest,
-  signal: AbortSignal,
+  { signal, endsAt }: Pick<CallContext, "signal" | "endsAt">,
 ): Promise<MessageInitShape<typeof ExplainResponseSchema>> {
-  const explanation = await decide.explain(Protocol, Key, { wait: Wait, signal });
+  const explanation = await decide.explain(Protocol, Key, { waitUntil: Wait ? endsAt : undefined, signal });
   const { policy, time, outcome, report, answers, values } = explanation;
   const { decision } = report;
   return {

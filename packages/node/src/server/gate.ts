@@ -174,6 +174,10 @@ export class Call implements CallContext {
     this.maxMs = maxMs;
   }
 
+  get endsAt(): number {
+    return this.startedAt + this.maxMs;
+  }
+
   /** Made when first asked for: most calls never look, and a controller costs more than a whole GetHead. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {

@@ -71,7 +71,7 @@ export function privateRoutes(parts: ServerParts): Route[] {
       const after = isFieldSet(request, RefusedRequestSchema.field.After) ? request.After : undefined;
       return refusedPage(await publishedLog(parts, request.LogID).publisher.refused(after));
     }),
-    readRoute("private", NodeExt.method.explain, (request, call) => explainResponse(parts, request, call.signal)),
+    readRoute("private", NodeExt.method.explain, (request, call) => explainResponse(parts, request, call)),
     readRoute("private", NodeExt.method.builders, async () => buildersResponse(parts)),
     writeRoute(NodeExt.method.overrideBuilder, (request) => overrideBuilder(parts, request)),
     readRoute("private", NodeExt.method.evidence, (request) => {

@@ -37,6 +37,8 @@ export interface CallContext {
   readonly caller: Caller | undefined;
   /** Aborts when the deadline passes, the caller goes away or the server closes. */
   readonly signal: AbortSignal;
+  /** The deadline: milliseconds since 1970. */
+  readonly endsAt: number;
 }
 
 export interface Route {

@@ -160,7 +160,7 @@ test("a claim that was not confirmed for longer than the policy allows is stale,
 
 test("an explanation has the narinfo of each cache, and since when its claim is known", async () => {
   const { decide } = party([GOOD, EVIL, "unverifiable"]);
-  const { answers } = await decide.explain("nix", KEY, { wait: false, signal: new AbortController().signal });
+  const { answers } = await decide.explain("nix", KEY, { waitUntil: undefined, signal: new AbortController().signal });
   expect(answers.map(({ proof, firstSeen }) => [proof, firstSeen])).toEqual([
     [{ kind: "narinfo", narInfo: utf8(`narinfo of ${IDS[0]}`) }, 1234],
     [{ kind: "narinfo", narInfo: utf8(`narinfo of ${IDS[1]}`) }, 1234],

@@ -63,7 +63,7 @@ async function party(
     sandbox: undefined,
   });
   const voters = new Map(all.map(({ info }) => [info.id, { kind: "log", publicKey: info.publicKey } as const]));
-  const options = { wait: false, signal: new AbortController().signal };
+  const options = { waitUntil: undefined, signal: new AbortController().signal };
   return { ...net, logs, nodes, policy, voters, explain: () => decide.explain("nix", KEY, options) };
 }
 
@@ -128,7 +128,7 @@ test("logs that are only asked bring their proofs along", async () => {
     values: openValues(net.store, crypto),
     sandbox: undefined,
   });
-  const explanation = await decide.explain("nix", KEY, { wait: false, signal: new AbortController().signal });
+  const explanation = await decide.explain("nix", KEY, { waitUntil: undefined, signal: new AbortController().signal });
   const file = writeReceipt(crypto, SEED, receiptOf(explanation));
   const voters = new Map([[log.info.id, { kind: "log", publicKey: log.info.publicKey } as const]]);
   const own = { nodeKeys: [crypto.ed25519PublicKey(SEED)], policy, voters, sandbox: undefined };
@@ -161,10 +161,12 @@ test("an undecided path is waited for as long as the policy says, and no longer"
     sandbox: undefined,
   });
   const { signal } = new AbortController();
-  const explain = (wait: boolean): Promise<Explanation> => decide.explain("nix", KEY, { wait, signal });
-  expect((await explain(false)).report.decision).toBeUndefined();
+  const later = net.clock.now() + 3_600_000;
+  const explain = (waitUntil: number | undefined): Promise<Explanation> =>
+    decide.explain("nix", KEY, { waitUntil, signal });
+  expect((await explain(undefined)).report.decision).toBeUndefined();
   let late: Explanation | undefined;
-  const waiting = explain(true).then((explanation) => (late = explanation));
+  const waiting = explain(later).then((explanation) => (late = explanation));
   await net.clock.advance(1500);
   expect(late).toBeUndefined();
   log.publish([PATH, GOOD]);
@@ -173,7 +175,14 @@ test("an undecided path is waited for as long as the policy says, and no longer"
   await net.clock.advance(1000);
   expect((await waiting).report.decision).toBeDefined();
 
-  const nothing = decide.explain("nix", utf8(PATH.replace("rocket", "nobody")), { wait: true, signal });
+  const nobody = utf8(PATH.replace("rocket", "nobody"));
+  const nothing = decide.explain("nix", nobody, { waitUntil: later, signal });
   for (let i = 0; i < 6; i++) await net.clock.advance(1000);
   expect((await nothing).report.decision).toBeUndefined();
+
+  // Nor longer than the caller does: two budgets and a second before its end.
+  const hurried = decide.explain("nix", nobody, { waitUntil: net.clock.now() + 7000, signal });
+  await net.clock.advance(1000);
+  await net.clock.advance(1000);
+  expect((await hurried).report.decision).toBeUndefined();
 });
