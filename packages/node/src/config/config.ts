@@ -36,6 +36,8 @@ export interface Config {
   readonly limits: Limits;
   /** When dissent makes a builder suspect, and excludes it. */
   readonly standing: StandingBounds;
+  /** Of what the cache proxy served. */
+  readonly receipts: { readonly keep: boolean; readonly maxAgeMs: number; readonly maxBytes: number };
   /** PEM text of certificates trusted instead of the system's. */
   readonly ca: string | undefined;
   /** Folder of head markers; `undefined` only without publishers. */

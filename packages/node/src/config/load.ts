@@ -82,6 +82,11 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
     retention: { maxAgeMs: file.retention.days * 86_400_000, heads: file.retention.heads },
     limits: resolveLimits(file.limits),
     standing: resolveStanding(file.standing, findings),
+    receipts: {
+      keep: file.receipts.keep,
+      maxAgeMs: file.receipts["max-age-days"] * 86_400_000,
+      maxBytes: file.receipts["max-bytes"],
+    },
     ca: await resolveCa(source, file, findings),
     headMarker: resolveMarker(file, options.headMarkers, resolve(cwd, dirname(path)), findings),
   };

@@ -295,6 +295,8 @@ const exception = z.strictObject({
   }),
 });
 
+const WAIT = 'How long `undecided = "wait"` waits. Nix gives an answer up after 300 silent seconds.';
+
 const policy = z.strictObject({
   mode: about(z.enum(POLICY_MODES).default(POLICY_DEFAULTS.mode), {
     wanted: '"enforce", "warn" or "observe"',
@@ -322,7 +324,7 @@ const policy = z.strictObject({
       "`wait-budget`. `trust-upstream`: it is installed if a key configured for its upstream signed it.",
     danger: "With `trust-upstream`, whoever makes voters unreachable leaves the upstream to decide alone.",
   }),
-  "wait-budget": seconds(POLICY_DEFAULTS.waitBudgetMs / 1000, 1, 3600, 'How long `undecided = "wait"` waits.'),
+  "wait-budget": seconds(POLICY_DEFAULTS.waitBudgetMs / 1000, 1, 240, WAIT),
   exceptions: about(z.array(exception).max(B.exceptions).default([]), {
     wanted: "a list of tables",
     description: "For some paths, who must still agree when no rule decided. They never decide a conflict.",
@@ -437,6 +439,15 @@ const standing = z.strictObject({
   ),
 });
 
+const receipts = z.strictObject({
+  keep: yesNo(true, "Whether the cache proxy keeps a receipt of every path that it serves by vote or lets through."),
+  "max-age-days": about(z.number().min(0.01).max(36_500).default(90), {
+    wanted: "days, 0.01 to 36500",
+    description: "When a receipt is removed.",
+  }),
+  "max-bytes": count(256 << 20, 1 << 20, 2 ** 40, "Bytes of all of them; of more, the oldest are removed."),
+});
+
 function table<S extends z.ZodType>(schema: S, description: string): S {
   return about(schema, { wanted: "a table", description });
 }
@@ -541,6 +552,10 @@ export const configSchema = z.strictObject({
   standing: table(
     standing.prefault({}),
     "When builders that stand alone against the others become suspect, and are excluded (docs/design/standing.md).",
+  ),
+  receipts: table(
+    receipts.prefault({}),
+    "Receipts of what the cache proxy served: files in `receipts` in the state folder of whoever runs it, see docs/design/receipts.md.",
   ),
   limits: table(limits.prefault({}), "What is taken from outside at most."),
   "ca-file": maybeText("a path to a PEM file", "Certificates trusted for https remotes, instead of the system's."),
