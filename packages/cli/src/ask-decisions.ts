@@ -1,18 +1,31 @@
 /**
- * The proxy's questions, put to the node: what is decided of a store path, which path a hash part means, and whether
+ * The proxy's questions, put to the node: what is decided of a store path and why, which path a hash part means, and whether
  * anything has changed that could change a decision.
  */
 import { RpcError } from "@trustix/client";
-import { equalBytes, toHex, utf8, utf8Text } from "@trustix/crypto";
-import type { DeciderState, ProxyDecision, ProxyVote } from "@trustix/nix";
+import { utf8, utf8Text } from "@trustix/crypto";
+import type { DeciderState, ExplainedVoter, Explanation, ProxyDecision, ProxyVote } from "@trustix/nix";
+import {
+  formatCacheSignature,
+  NixFormatError,
+  parseNarInfo,
+  parseSha256,
+  parseStorePath,
+  verifiedSignatures,
+  type CachePublicKey,
+  type SignedFacts,
+} from "@trustix/nix-formats";
 import { nodeCrypto } from "@trustix/node-crypto";
-import { NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
-import { NIX, parseNixValue, undecidedFromWire, voteFromWire, type Hash, type Vote } from "@trustix/protocol";
+import { NodeExt, type ExplainResponse } from "@trustix/proto";
+import { NIX, type NixValue } from "@trustix/protocol";
 import type { Connection } from "./connect.ts";
+import { explanationOf } from "./explanation-of.ts";
 
 export interface DecisionSource {
   /** Throws `RpcError` when the node cannot be asked. */
   decide(storePath: string, signal: AbortSignal): Promise<ProxyDecision>;
+  /** The same for a person, made anew. Waits for nothing. Throws as `decide`. */
+  explain(storePath: string, signal: AbortSignal): Promise<Explanation>;
   /** The full path with this hash part, if exactly one log entry of this node has it. */
   pathByHashPart(hashPart: Uint8Array): Promise<string | undefined>;
   /** Changes with everything that decisions depend on: heads, convictions, the policy, the node's restart. */
@@ -23,15 +36,23 @@ export interface DecisionSource {
   state(): DeciderState;
 }
 
+export interface DecisionSourceOptions {
+  readonly clock: { now(): number };
+  /** Whether decisions come with receipts. */
+  readonly receipts: boolean;
+  /** Milliseconds that an undecided answer is waited for. */
+  readonly waitMs: number;
+  /** Keys of the binary caches that vote, by voter id: their signatures are passed on. */
+  readonly cacheKeys: ReadonlyMap<string, readonly CachePublicKey[]>;
+}
+
 /** Milliseconds until a node that does not say how it is counts as away. */
 const LOOK_WITHIN = 5000;
+/** A node that waits does so for at least that long; one that answers sooner has another policy, and is not asked on and on. */
+const SHORTEST_WAIT = 1000;
 
-/** `names`: how configured logs are called; a log without a name goes by the first 8 digits of its id. */
-export function askDecisions(
-  node: Connection,
-  names: ReadonlyMap<string, string>,
-  clock: { now(): number },
-): DecisionSource {
+export function askDecisions(node: Connection, options: DecisionSourceOptions): DecisionSource {
+  const { clock, receipts, waitMs, cacheKeys } = options;
   let generation = 0;
   let known = "";
   let state: DeciderState = { state: "not asked yet" };
@@ -51,21 +72,34 @@ export function askDecisions(
       state = { state: "away", since, why };
     }
   };
+  const ask = (storePath: string, Wait: boolean, WithReceipt: boolean, signal: AbortSignal, moreMs = 0) =>
+    node.call(NodeExt.method.explain, { Protocol: NIX.id, Key: utf8(storePath), Wait, WithReceipt }, signal, moreMs);
+  /** A receipt that cannot be made just now costs nobody the decision. */
+  const askFor: typeof ask = async (storePath, wait, receipt, signal, moreMs) => {
+    try {
+      return await ask(storePath, wait, receipt, signal, moreMs);
+    } catch (error) {
+      const isReceipt =
+        receipt && error instanceof RpcError && error.code === "unavailable" && error.origin === "server";
+      if (!isReceipt) throw error;
+      return ask(storePath, wait, false, signal, moreMs);
+    }
+  };
   return {
     async decide(storePath, signal) {
-      try {
-        const request = { Protocol: NIX.id, Key: utf8(storePath) };
-        const { Decision, Votes } = await node.call(RPCApi.method.decide, request, signal);
-        const { Value, Confidence, LogIDs } = Decision!;
-        const votes = Votes.map(voteFromWire);
-        const reason = `decided with confidence ${Confidence} by ${LogIDs.map((id) => nameOf(names, id)).join(", ")}`;
-        return { state: "decided", value: Value, reason, votes: await explainVotes(node, names, votes, signal, Value) };
-      } catch (error) {
-        const detail = error instanceof RpcError ? error.detail(UndecidedSchema) : undefined;
-        if (detail === undefined) throw error;
-        const { reason, votes } = undecidedFromWire(detail);
-        return { state: "undecided", reason, votes: await explainVotes(node, names, votes, signal) };
+      const end = clock.now() + waitMs;
+      for (;;) {
+        const start = clock.now();
+        const left = Math.max(0, end - start);
+        const response = await askFor(storePath, left > 0, receipts, signal, left);
+        // One call of the node's may take less time than the policy waits.
+        const took = clock.now() - start;
+        const again = !response.Decided && took >= SHORTEST_WAIT && clock.now() + SHORTEST_WAIT < end;
+        if (!again) return decisionOf(storePath, response, cacheKeys, clock.now());
       }
+    },
+    async explain(storePath, signal) {
+      return explanationOf(storePath, await askFor(storePath, false, true, signal), true);
     },
     async pathByHashPart(HashPart) {
       const { Paths } = await node.call(NodeExt.method.pathByHashPart, { HashPart });
@@ -78,51 +112,58 @@ export function askDecisions(
   };
 }
 
-function nameOf(names: ReadonlyMap<string, string>, logId: string): string {
-  return names.get(logId) ?? logId.slice(0, 8);
+function decisionOf(
+  storePath: string,
+  response: ExplainResponse,
+  cacheKeys: DecisionSourceOptions["cacheKeys"],
+  now: number,
+): ProxyDecision {
+  const { decision, reason, voters, mode, letThrough, time, until, receipt } = explanationOf(
+    storePath,
+    response,
+    false,
+  );
+  const votes = voters.map((voter) => voteOf(voter, decision?.facts, cacheKeys));
+  const common = { reason, votes, mode, letThrough, receipt };
+  if (decision === undefined) return { ...common, state: "undecided" };
+  if (decision.value === undefined) throw new Error("the node decided, and sent no value");
+  // The node's clock need not be this one's.
+  const ends = until === undefined ? undefined : now + (until - time);
+  return { ...common, state: "decided", value: decision.value, until: ends };
 }
 
-/** Votes with what they claim in words. The claimed values are asked for, once each; one that cannot be had is left out. */
-async function explainVotes(
-  node: Connection,
-  names: ReadonlyMap<string, string>,
-  votes: readonly Vote[],
-  signal: AbortSignal,
-  decided?: Uint8Array,
-): Promise<ProxyVote[]> {
-  const claimed = new Map(
-    votes.flatMap(({ digest }) => (digest === undefined ? [] : [[toHex(digest), digest] as const])),
-  );
-  const hashes = new Map<string, string>();
-  await Promise.all(
-    [...claimed].map(async ([hex, digest]) => {
-      const narHash = narHashIn(decided, digest) ?? (await narHashOf(node, digest, signal));
-      if (narHash !== undefined) hashes.set(hex, narHash);
-    }),
-  );
-  return votes.map(({ logId, outcome, digest, reason }) => ({
-    voter: nameOf(names, logId),
+function voteOf(
+  { id, name, outcome, reason, claim, shownBy }: ExplainedVoter,
+  decided: NixValue | undefined,
+  cacheKeys: DecisionSourceOptions["cacheKeys"],
+): ProxyVote {
+  const keys = cacheKeys.get(id);
+  const signs = outcome === "claims" && shownBy.kind === "narinfo" && decided !== undefined && keys !== undefined;
+  return {
+    voter: name,
     outcome,
     reason,
-    ...(digest !== undefined && { narHash: hashes.get(toHex(digest)) }),
-  }));
+    narHash: claim?.facts?.narHash,
+    signature: signs ? signatureOver(decided, shownBy.narInfo, keys) : undefined,
+  };
 }
 
-/** The NAR hash in these bytes, if they are the ones behind `digest`. */
-function narHashIn(value: Uint8Array | undefined, digest: Hash): string | undefined {
-  if (value === undefined || !equalBytes(nodeCrypto().sha256(value), digest)) return undefined;
+/** The cache's signature over exactly what was decided. */
+function signatureOver(decided: NixValue, narInfo: Uint8Array, keys: readonly CachePublicKey[]): string | undefined {
   try {
-    return parseNixValue(value).narHash;
-  } catch {
-    return undefined; // a value that is no fact of Nix: there is no hash to show
+    const [signature] = verifiedSignatures(nodeCrypto(), keys, factsOf(decided), parseNarInfo(narInfo).signatures);
+    return signature && formatCacheSignature(signature);
+  } catch (error) {
+    if (error instanceof NixFormatError) return undefined; // only a line for others to look at is lost
+    throw error;
   }
 }
 
-async function narHashOf(node: Connection, digest: Hash, signal: AbortSignal): Promise<string | undefined> {
-  try {
-    const { Value } = await node.call(RPCApi.method.getValue, { Digest: digest }, signal);
-    return narHashIn(Value, digest);
-  } catch {
-    return undefined; // only words for a person are lost
-  }
+function factsOf({ path, narHash, narSize, references }: NixValue): SignedFacts {
+  return {
+    storePath: parseStorePath(path),
+    narHash: parseSha256(narHash),
+    narSize,
+    references: references.map((reference) => parseStorePath(reference)),
+  };
 }

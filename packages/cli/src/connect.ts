@@ -16,6 +16,8 @@ export interface Connection {
     input: MessageInitShape<I>,
     /** Ends the call as well, beside Ctrl-C. */
     signal?: AbortSignal,
+    /** Beyond `--timeout`, for a call that waits for something. */
+    moreMs?: number,
   ): Promise<MessageShape<O>>;
 }
 
@@ -46,10 +48,10 @@ export async function withNode<T>(
     return await use({
       address,
       transport,
-      async call(method, message, signal) {
+      async call(method, message, signal, moreMs = 0) {
         await shown.ready(method.parent.typeName);
         const either = signal === undefined ? input.io.signal : AbortSignal.any([input.io.signal, signal]);
-        return transport.unary(method, message, { timeoutMs, signal: either });
+        return transport.unary(method, message, { timeoutMs: timeoutMs + moreMs, signal: either });
       },
     });
   } catch (error) {

@@ -49,6 +49,11 @@ export function defaultStateFolder({ env, uid }: Place): string {
   return join(env["XDG_STATE_HOME"] || join(env["HOME"] || "/", ".local", "state"), "trustix");
 }
 
+/** Receipts of what the cache proxy served. */
+export function defaultReceiptsFolder(place: Place): string {
+  return join(defaultStateFolder(place), "receipts");
+}
+
 /**
  * Configuration, keys and token: what a service manager hands over, else below `$XDG_CONFIG_HOME` if somebody set it, else
  * `/etc/trustix` for root and `~/.config/trustix` for others.

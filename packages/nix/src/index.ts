@@ -39,6 +39,7 @@ export {
   PROXY_LIMITS,
   type DecidePath,
   type DeciderState,
+  type ExplainPath,
   type ProxyDecision,
   type ProxyLimits,
   type ProxyLog,
@@ -46,3 +47,23 @@ export {
   type ProxyVote,
   type UpstreamConfig,
 } from "./proxy/model.ts";
+export {
+  openReceiptFolder,
+  type KeptReceipt,
+  type MadeReceipt,
+  type ReceiptFolder,
+  type ReceiptFolderOptions,
+  type ReceiptStatus,
+} from "./receipts/receipt-folder.ts";
+
+// A decision as people look at it.
+export {
+  describeProof,
+  explanationToJson,
+  type ExplainedClaim,
+  type ExplainedDecision,
+  type ExplainedVoter,
+  type Explanation,
+  type ShownBy,
+} from "./explanation/explanation.ts";
+export { explanationPage, type Consequence, type PageOptions } from "./explanation/page.ts";

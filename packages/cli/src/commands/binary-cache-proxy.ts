@@ -9,14 +9,16 @@ import {
   type CachePublicKey,
   type CacheSecretKey,
 } from "@trustix/nix-formats";
-import { createBinaryCacheProxy, type UpstreamConfig } from "@trustix/nix";
+import { createBinaryCacheProxy, openReceiptFolder, type ReceiptFolder, type UpstreamConfig } from "@trustix/nix";
 import type { Config } from "@trustix/node";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { NIX } from "@trustix/protocol";
+import type { Logger } from "pino";
 import { askDecisions } from "../ask-decisions.ts";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
 import { withNode } from "../connect.ts";
+import { defaultReceiptsFolder } from "../default-places.ts";
 import { stderrLogger } from "../logger.ts";
 import { readNodeConfig } from "../node-config.ts";
 import { systemClock } from "../system-clock.ts";
@@ -33,7 +35,14 @@ export const run: Action = async (input) => {
   return withNode(
     input,
     async (node) => {
-      const decisions = askDecisions(node, logNames(config), systemClock);
+      const receipts = receiptFolder(input, config, log);
+      const waitMs = waitOf(config);
+      const decisions = askDecisions(node, {
+        clock: systemClock,
+        receipts: receipts !== undefined,
+        waitMs,
+        cacheKeys: cacheKeys(config),
+      });
       await decisions.refresh();
       const upstreams = upstreamsOf(config);
       if (upstreams.length === 0) log.warn("no upstream is configured, so nothing can be fetched: add [[upstreams]]");
@@ -42,6 +51,9 @@ export const run: Action = async (input) => {
         clock: systemClock,
         log,
         decide: (path, signal) => decisions.decide(path, signal),
+        explain: (path, signal) => decisions.explain(path, signal),
+        ...(receipts !== undefined && { receipts }),
+        limits: { waitBudget: waitMs },
         generation: () => decisions.generation(),
         decider: () => decisions.state(),
         pathByHashPart: (hashPart) => decisions.pathByHashPart(fromNix32(hashPart, 20)),
@@ -60,6 +72,7 @@ export const run: Action = async (input) => {
       await ended(io.signal);
       clearInterval(looking);
       await proxy.close(3000);
+      await receipts?.close();
       return EXIT.done;
     },
     { socketOwners: config?.socketOwners },
@@ -130,9 +143,31 @@ async function readSigningKey(input: CommandInput): Promise<CacheSecretKey> {
   return parseSecretCacheKey(nodeCrypto(), text);
 }
 
-function logNames(config: Config | undefined): Map<string, string> {
-  const logs = config === undefined ? [] : [...config.publishers, ...config.subscribers];
-  return new Map(logs.map(({ info, name }) => [info.id, name]));
+const DAY = 86_400_000;
+
+/** Beside the state of the user that runs the proxy; `undefined`: none are kept. */
+function receiptFolder({ io }: CommandInput, config: Config | undefined, log: Logger): ReceiptFolder | undefined {
+  const { keep, ...bounds } = config?.receipts ?? { keep: true, maxAgeMs: 90 * DAY, maxBytes: 256 << 20 };
+  if (!keep) return undefined;
+  const { uid } = io;
+  return openReceiptFolder({
+    ...bounds,
+    crypto: nodeCrypto(),
+    clock: systemClock,
+    log,
+    uid,
+    folder: defaultReceiptsFolder(io),
+  });
+}
+
+/** Milliseconds that the policy waits for what is undecided: the node's own, from the same configuration. */
+function waitOf(config: Config | undefined): number {
+  const policy = config?.deciders.find(({ protocol }) => protocol.id === NIX.id);
+  return policy?.undecided === "wait" && policy.mode !== "observe" ? policy.waitBudgetMs : 0;
+}
+
+function cacheKeys(config: Config | undefined): Map<string, readonly CachePublicKey[]> {
+  return new Map(config?.voters.map(({ info, publicKeys }) => [info.id, publicKeys]));
 }
 
 /**

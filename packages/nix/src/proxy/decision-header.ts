@@ -1,18 +1,26 @@
 /** The response header that names the outcome and the rule, and the line of the log that says who said what. */
 import type { ProxyVote } from "./model.ts";
-import type { Resolution } from "./resolution.ts";
+import type { Refused, Served } from "./resolution.ts";
 
 export const DECISION_HEADER = "trustix-decision";
 
 const MAX_RULE = 300;
 
-/** `decided; rule="3 of 4 agree"`: a structured field (RFC 8941) whatever the rule's text contains. */
-export function decisionHeader(resolution: Pick<Resolution, "outcome" | "reason">): string {
+/**
+ * A structured field (RFC 8941), whatever the rule's text contains.
+ *
+ *     decided; rule="3 of 4 agree, 3 needed"
+ *     let-through; mode=observe; vote=agrees; rule="3 of 4 agree, 3 needed"      what the voters say of what is served
+ */
+export function decisionHeader(
+  resolution: Pick<Served, "outcome" | "reason" | "mode" | "vote"> | Pick<Refused, "outcome" | "reason">,
+): string {
+  const through = resolution.outcome === "let-through" ? `; mode=${resolution.mode}; vote=${resolution.vote}` : "";
   const rule = resolution.reason
     .replace(/[^ -~]/g, "?")
     .slice(0, MAX_RULE)
     .replace(/["\\]/g, "\\$&");
-  return `${resolution.outcome}; rule="${rule}"`;
+  return `${resolution.outcome}${through}; rule="${rule}"`;
 }
 
 /** `mercury claims sha256-..., mars unreachable (connection refused)`. */

@@ -1,6 +1,13 @@
 /** A decided claim as facts that can be signed, and whether an upstream's narinfo says the same. */
 import { equalBytes } from "@trustix/crypto";
-import { parseSha256, parseStorePath, type NarInfo, type SignedFacts, type StorePath } from "@trustix/nix-formats";
+import {
+  parseSha256,
+  parseStorePath,
+  sortedPaths,
+  type NarInfo,
+  type SignedFacts,
+  type StorePath,
+} from "@trustix/nix-formats";
 import { parseNixValue } from "@trustix/protocol";
 
 /** Throws `ProtocolError` or `NixFormatError` for a value that is no claim, `Error` for one about another path. */
@@ -13,6 +20,16 @@ export function factsOfValue(storePath: StorePath, value: Uint8Array): SignedFac
     narSize: claim.narSize,
     references: claim.references.map((reference) => parseStorePath(reference)),
   };
+}
+
+/** Whether both say the same of the same path, references in any order. */
+export function sameFacts(a: SignedFacts, b: SignedFacts): boolean {
+  return (
+    a.storePath === b.storePath &&
+    a.narSize === b.narSize &&
+    equalBytes(a.narHash, b.narHash) &&
+    sortedPaths(a.references).join() === sortedPaths(b.references).join()
+  );
 }
 
 /** Whether the narinfo's NAR is the one of these facts. Its references do not matter: those of the facts are served. */

@@ -1,20 +1,24 @@
 /** The proxy's figures for Prometheus, in a registry of their own. Labels come from closed lists and the configuration. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { PolicyMode } from "@trustix/decider";
 import type { BreakerState } from "../http/breaker.ts";
-import type { RefusedOutcome, ServedOutcome } from "./resolution.ts";
+import type { ReceiptStatus } from "../receipts/receipt-folder.ts";
+import type { RefusedOutcome, ServedOutcome, VoteOnServed } from "./resolution.ts";
 import type { SourceErrorKind } from "../http/source-error.ts";
 
 export class ProxyMetrics {
   readonly #registry = new Registry();
   readonly #requests: Counter<"kind" | "status">;
   readonly #outcomes: Counter<"outcome">;
+  readonly #letThrough: Counter<"mode" | "vote">;
   readonly #answers: Counter<"upstream" | "outcome">;
   readonly #resting: Gauge<"upstream">;
   readonly #narBytes: Counter;
   readonly #narFailures: Counter<"upstream" | "kind">;
   readonly #narinfoSeconds: Histogram;
 
-  constructor() {
+  /** `receipts`: what became of them since the start, where they are kept. */
+  constructor(receipts: () => ReceiptStatus | undefined) {
     const registers = [this.#registry];
     this.#requests = new Counter({
       name: "trustix_proxy_requests_total",
@@ -28,6 +32,32 @@ export class ProxyMetrics {
       labelNames: ["outcome"],
       registers,
     });
+    this.#letThrough = new Counter({
+      name: "trustix_proxy_let_through_total",
+      help: "Upstreams' own answers that the policy let through, by its mode and what the vote says of them",
+      labelNames: ["mode", "vote"],
+      registers,
+    });
+    const resultsOf = new Counter({
+      name: "trustix_proxy_receipts_total",
+      help: "Receipts of what was served, by what became of them",
+      labelNames: ["result"],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const [result, count] of Object.entries(receipts()?.results ?? {})) this.inc({ result }, count);
+      },
+    });
+    const bytesOf = new Gauge({
+      name: "trustix_proxy_receipt_bytes",
+      help: "Bytes of the receipts that are kept",
+      registers: [],
+      collect() {
+        this.set(receipts()?.bytes ?? 0);
+      },
+    });
+    this.#registry.registerMetric(resultsOf);
+    this.#registry.registerMetric(bytesOf);
     this.#answers = new Counter({
       name: "trustix_proxy_upstream_answers_total",
       help: "Requests to upstreams, by outcome",
@@ -66,6 +96,10 @@ export class ProxyMetrics {
   path(outcome: ServedOutcome | RefusedOutcome, seconds: number): void {
     this.#outcomes.inc({ outcome });
     this.#narinfoSeconds.observe(seconds);
+  }
+
+  letThrough(mode: PolicyMode, vote: VoteOnServed): void {
+    this.#letThrough.inc({ mode, vote });
   }
 
   upstreamAnswer(upstream: string, outcome: SourceErrorKind | "ok"): void {

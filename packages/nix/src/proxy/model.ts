@@ -4,8 +4,11 @@
  */
 import type { CachePublicKey, CacheSecretKey } from "@trustix/nix-formats";
 import type { Crypto } from "@trustix/crypto";
+import type { PolicyMode } from "@trustix/decider";
 import type { VoteOutcome } from "@trustix/protocol";
 import type { Clock } from "../clock.ts";
+import type { Explanation } from "../explanation/explanation.ts";
+import type { ReceiptFolder } from "../receipts/receipt-folder.ts";
 import type { Programs } from "./programs.ts";
 
 /** How one voter answered, in words for a person. */
@@ -21,26 +24,36 @@ export interface ProxyVote {
   readonly signature?: string | undefined;
 }
 
-export type ProxyDecision =
+/** What the voters say of a path, and what the policy makes of that. */
+export type ProxyDecision = {
+  /** One sentence: which rule decided, or why none did. */
+  readonly reason: string;
+  readonly votes: readonly ProxyVote[];
+  /** What is done with decisions. Default `enforce`. */
+  readonly mode?: PolicyMode;
+  /**
+   * The upstream's own answer is served if a key that is configured for it signed it: where nothing is decided, and under
+   * `observe` whatever is decided. Default false.
+   */
+  readonly letThrough?: boolean;
+  /** A receipt file that shows it. */
+  readonly receipt?: Uint8Array | undefined;
+} & (
   | {
       readonly state: "decided";
       /** The canonical value of the Nix protocol: path, NAR hash, size, references. */
       readonly value: Uint8Array;
-      /** One sentence: which rule decided. */
-      readonly reason: string;
-      readonly votes: readonly ProxyVote[];
+      /** Milliseconds since 1970 up to which time alone does not undo it; absent: it does not. */
+      readonly until?: number | undefined;
     }
-  | {
-      readonly state: "undecided";
-      /** One sentence: why nothing was decided. */
-      readonly reason: string;
-      readonly votes: readonly ProxyVote[];
-      /** The policy lets such a path through if a key that is configured for its upstream signed it. Default false. */
-      readonly letThrough?: boolean;
-    };
+  | { readonly state: "undecided" }
+);
 
 /** Asks the voters. Gives up when `signal` aborts. What it throws is logged and counts as undecided. */
 export type DecidePath = (storePath: string, signal: AbortSignal) => Promise<ProxyDecision>;
+
+/** Everything that is behind a decision made now, for a person. Gives up when `signal` aborts. */
+export type ExplainPath = (storePath: string, signal: AbortSignal) => Promise<Explanation>;
 
 /** Whether the one who decides answered when it was last looked at. */
 export type DeciderState =
@@ -70,6 +83,8 @@ export interface ProxyLimits {
   readonly upstreamBudget: number;
   /** Until `decide` has answered. Milliseconds. */
   readonly decideBudget: number;
+  /** And beyond that where the policy waits for what is undecided. Milliseconds. */
+  readonly waitBudget: number;
   /** A NAR's body may pause this long, upstream as well as at the client. Milliseconds. */
   readonly stall: number;
   /** Until a client has sent its request's head. Milliseconds. */
@@ -107,6 +122,7 @@ export interface ProxyLimits {
 export const PROXY_LIMITS: ProxyLimits = {
   upstreamBudget: 2000,
   decideBudget: 4000,
+  waitBudget: 0,
   stall: 30_000,
   requestHead: 10_000,
   undecided: 10_000,
@@ -137,6 +153,10 @@ export interface ProxyOptions {
   readonly decider?: () => DeciderState;
   /** The path with this hash part (32 characters), where the logs are mirrored. In light mode there is none. */
   readonly pathByHashPart?: (hashPart: string) => Promise<string | undefined>;
+  /** For `/explain`, which is not there without it. */
+  readonly explain?: ExplainPath;
+  /** Where receipts of what is served are kept. */
+  readonly receipts?: ReceiptFolder;
   /** In order of preference. */
   readonly upstreams: readonly UpstreamConfig[];
   /** Signs every answer. */

@@ -4,11 +4,12 @@
  * What was decompressed is hashed one turn later: by then the decompressor, which runs in another thread or process, is at
  * work on the next piece, so that both go on at the same time.
  */
-import { equalBytes, type Crypto, type Sha256 } from "@trustix/crypto";
-import { formatNix32Hash, sha256Hash, type SignedFacts } from "@trustix/nix-formats";
+import { equalBytes, type Crypto } from "@trustix/crypto";
+import { formatNix32Hash, sha256Hash, type ContentAddress, type SignedFacts } from "@trustix/nix-formats";
 import { releaseOutput, type Decoders } from "./decoders.ts";
 import type { Filter, OnOutput } from "./filter.ts";
 import type { Compression } from "./nar-name.ts";
+import { narHasher, type NarHasher } from "./proven-content.ts";
 import { SourceError } from "../http/source-error.ts";
 
 /** What may wait to be hashed; more is hashed at once. */
@@ -16,7 +17,7 @@ const MAX_WAITING = 4 << 20;
 
 export class NarCheck {
   readonly #facts: SignedFacts;
-  readonly #hash: Sha256;
+  readonly #hash: NarHasher;
   readonly #onPlain: OnOutput | undefined;
   readonly #deferred: boolean;
   #decoder: Filter | undefined;
@@ -25,23 +26,24 @@ export class NarCheck {
   #waitingBytes = 0;
   #scheduled = false;
 
-  private constructor(crypto: Crypto, facts: SignedFacts, deferred: boolean, onPlain: OnOutput | undefined) {
+  private constructor(facts: SignedFacts, hash: NarHasher, deferred: boolean, onPlain: OnOutput | undefined) {
     this.#facts = facts;
-    this.#hash = crypto.sha256Stream();
+    this.#hash = hash;
     this.#deferred = deferred;
     this.#onPlain = onPlain;
   }
 
-  /** `onPlain` gets the NAR itself while it is checked. */
+  /** `content` is checked as well; `onPlain` gets the NAR itself while it is checked. */
   static async open(options: {
     crypto: Crypto;
     facts: SignedFacts;
+    content?: ContentAddress | undefined;
     compression: Compression;
     decoders: Decoders;
     onPlain?: OnOutput;
   }): Promise<NarCheck> {
-    const { crypto, facts, compression, decoders } = options;
-    const check = new NarCheck(crypto, facts, compression !== "none", options.onPlain);
+    const { crypto, facts, content, compression, decoders } = options;
+    const check = new NarCheck(facts, narHasher(crypto, content), compression !== "none", options.onPlain);
     // Plain bytes need no decoder and no promise for each chunk.
     if (compression !== "none") {
       check.#decoder = await decoders.open(compression, facts.narSize, (chunk) => check.#take(chunk));

@@ -149,6 +149,7 @@ export class NarServer {
         decoders,
         encoders,
         facts: wanted.served.facts,
+        content: wanted.served.content,
         delivery,
         opened,
         range,

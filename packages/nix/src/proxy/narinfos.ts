@@ -23,7 +23,7 @@ interface Ready {
 }
 
 export interface NarInfosOptions {
-  readonly proxy: Pick<ProxyOptions, "crypto" | "clock" | "log" | "signingKey" | "generation">;
+  readonly proxy: Pick<ProxyOptions, "crypto" | "clock" | "log" | "signingKey" | "generation" | "receipts">;
   readonly limits: ProxyLimits;
   readonly resolver: Resolver;
   readonly metrics: ProxyMetrics;
@@ -68,24 +68,24 @@ export class NarInfos {
         [DECISION_HEADER]: decisionHeader(resolution),
       },
     };
-    const until = clock.now() + this.#lifetime(resolution);
+    const until = Math.min(resolution.until, clock.now() + this.#options.limits.narinfoAge);
     this.#ready.set(hashPart, { answer, generation: asked, until }, body.length + 600);
     this.#options.onServed(resolution.facts);
     return answer;
   }
 
-  /** What was let through is undecided, and is asked again as soon. */
-  #lifetime(served: Served): number {
-    return served.outcome === "decided" ? this.#options.limits.narinfoAge : this.#options.limits.undecided;
-  }
-
-  /** The resolution behind an answer, logged and counted. Never rejects. */
+  /** The resolution behind an answer, logged and counted, its receipt kept. Never rejects. */
   async resolve(hashPart: string, known?: StorePath): Promise<Resolution> {
-    const { clock } = this.#options.proxy;
+    const { clock, receipts } = this.#options.proxy;
     const start = clock.now();
     const resolution = await this.#options.resolver.resolve(hashPart, known);
     this.#options.metrics.path(resolution.outcome, (clock.now() - start) / 1000);
     if (!isServed(resolution)) this.#logRefusal(hashPart, resolution);
+    else {
+      if (resolution.outcome === "let-through") this.#letThrough(hashPart, resolution);
+      const receipt = resolution.takeReceipt();
+      if (receipt !== undefined) receipts?.keep(resolution.facts.storePath, receipt);
+    }
     return resolution;
   }
 
@@ -94,11 +94,36 @@ export class NarInfos {
     this.#ready.delete(hashPartOf(facts.storePath));
   }
 
-  #logRefusal(hashPart: string, refusal: Refused): void {
-    const { clock, log } = this.#options.proxy;
+  /** Whether to write to the log about this path now. */
+  #mayLog(hashPart: string): boolean {
+    const { clock } = this.#options.proxy;
     const last = this.#logged.get(hashPart);
-    if (last !== undefined && clock.now() - last < this.#options.limits.undecided) return;
+    if (last !== undefined && clock.now() - last < this.#options.limits.undecided) return false;
     this.#logged.set(hashPart, clock.now(), 8);
+    return true;
+  }
+
+  #letThrough(hashPart: string, served: Served): void {
+    const { log } = this.#options.proxy;
+    const { mode, vote, reason, votes, facts, source } = served;
+    this.#options.metrics.letThrough(mode, vote);
+    if (vote === "agrees" || !this.#mayLog(hashPart)) return;
+    const fields = { outcome: served.outcome, mode, vote, hashPart, path: facts.storePath, reason, votes };
+    const said = `${reason}: ${describeVotes(votes)}`;
+    const where = `what ${source.upstream.label} signed is served`;
+    if (vote === "differs") log.warn(fields, `the voters decided other bytes of ${facts.storePath}: ${said}; ${where}`);
+    // Whoever only looks on, or trusts the upstream by rule, wants a record and no alarm.
+    else if (mode === "warn")
+      log.warn(
+        fields,
+        `undecided, and served nevertheless: ${facts.storePath}: ${said}; ${where}, see /explain/${hashPart}`,
+      );
+    else log.info(fields, `undecided: ${facts.storePath}: ${said}; ${where}`);
+  }
+
+  #logRefusal(hashPart: string, refusal: Refused): void {
+    const { log } = this.#options.proxy;
+    if (!this.#mayLog(hashPart)) return;
     const { outcome, storePath, reason, votes } = refusal;
     const fields = { outcome, hashPart, path: storePath, reason, votes };
     // Everything that a client builds itself is asked for and unknown: no refusal.

@@ -2,9 +2,10 @@
  * The binary cache proxy: what `nix.conf` names as a substituter. Serves what the voters decided on, signed with the local
  * key, and nothing else.
  *
- *     GET /nix-cache-info   GET /<hash part>.narinfo   GET /nar/...   (HEAD too)   GET /healthz   GET /metrics
+ *     GET /nix-cache-info   GET /<hash part>.narinfo   GET /nar/...   (HEAD too)
+ *     GET /explain/<hash part>   GET /healthz   GET /metrics
  *
- * A well-formed request is answered 200, 206, 404 or 416, never with an error of the server: a client would fail its whole
+ * A well-formed request of Nix is answered 200, 206, 404 or 416, never with an error of the server: a client would fail its whole
  * build for that, although another cache has the path.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -15,6 +16,7 @@ import { Decisions } from "./decisions.ts";
 import { decisionHeader, DECISION_HEADER } from "./decision-header.ts";
 import { Decoders } from "./decoders.ts";
 import { Encoders } from "./encoders.ts";
+import { ExplainServer } from "./explain-server.ts";
 import { ProxyMetrics } from "./metrics.ts";
 import { PROXY_LIMITS, type ProxyLimits, type ProxyOptions } from "./model.ts";
 import { NarInfos, type NarInfoAnswer } from "./narinfos.ts";
@@ -47,10 +49,11 @@ export async function createBinaryCacheProxy(options: ProxyOptions): Promise<Bin
 class CacheProxy implements BinaryCacheProxy {
   readonly #options: ProxyOptions;
   readonly #limits: ProxyLimits;
-  readonly #metrics = new ProxyMetrics();
+  readonly #metrics: ProxyMetrics;
   readonly #upstreams: readonly Upstream[];
   readonly #narInfos: NarInfos;
   readonly #narServer: NarServer;
+  readonly #explainServer: ExplainServer;
   readonly #ahead: Ahead;
   readonly #server: Server;
   readonly #cacheInfo: NarInfoAnswer;
@@ -60,6 +63,7 @@ class CacheProxy implements BinaryCacheProxy {
     const decoders = new Decoders(programs);
     this.#options = options;
     this.#limits = limits;
+    this.#metrics = new ProxyMetrics(() => options.receipts?.status());
     this.#upstreams = options.upstreams.map((config) => this.#upstream(config));
     const record = new SourceRecord(options.clock, limits.cacheBytes / 16);
     const resolver = new Resolver({
@@ -96,6 +100,7 @@ class CacheProxy implements BinaryCacheProxy {
       encoders: new Encoders(programs),
       metrics: this.#metrics,
     });
+    this.#explainServer = new ExplainServer({ proxy: options, limits, resolver });
     this.#cacheInfo = cacheInfo(options.priority ?? DEFAULT_PRIORITY);
     this.#server = this.#createServer();
   }
@@ -117,7 +122,7 @@ class CacheProxy implements BinaryCacheProxy {
   }
 
   #createServer(): Server {
-    const { requestHeadBytes, requestHead, connections, stall } = this.#limits;
+    const { requestHeadBytes, requestHead, connections, stall, decideBudget, waitBudget } = this.#limits;
     const server = createServer({
       maxHeaderSize: requestHeadBytes,
       headersTimeout: requestHead,
@@ -126,7 +131,7 @@ class CacheProxy implements BinaryCacheProxy {
       keepAliveTimeout: KEEP_ALIVE,
     });
     // A connection that neither side uses; NARs watch their own pauses.
-    server.timeout = Math.max(stall, KEEP_ALIVE);
+    server.timeout = Math.max(stall, KEEP_ALIVE, 2 * (decideBudget + waitBudget));
     server.maxConnections = connections;
     server.on("request", (request, response) => this.#handle(request, response));
     // A request for `Expect: 100-continue` wants to send a body, and an upgrade another protocol: neither exists here.
@@ -179,6 +184,8 @@ class CacheProxy implements BinaryCacheProxy {
       }
       case "nar":
         return this.#narServer.serve(request, response, route.name);
+      case "explain":
+        return this.#explainServer.serve(request, response, route.target);
       case "cache-info":
         return send(response, 200, this.#cacheInfo.headers, this.#cacheInfo.body);
       case "healthz":
@@ -192,13 +199,17 @@ class CacheProxy implements BinaryCacheProxy {
     }
   }
 
-  /** Degraded: what was decided is served, and everything else is 404 until the decider is back. */
+  /**
+   * Degraded: what was decided is served, and everything else is 404 until the decider is back. Receipts that cannot be
+   * kept are told and degrade nothing.
+   */
   #health(): string {
     const decider = this.#options.decider?.();
     const status = decider?.state === "away" ? "degraded" : "ok";
     const upstreams = this.#upstreams.map(({ label, state }) => ({ url: label, state }));
     const key = formatPublicCacheKey(this.#options.signingKey);
-    return `${JSON.stringify({ status, key, decider, upstreams, waitingAhead: this.#ahead.waiting })}\n`;
+    const receipts = this.#options.receipts?.status();
+    return `${JSON.stringify({ status, key, decider, upstreams, waitingAhead: this.#ahead.waiting, receipts })}\n`;
   }
 
   #refuseMethod(response: ServerResponse): void {

@@ -2,7 +2,8 @@
  * The narinfo that clients get: the decided facts, where to get the NAR from this proxy, the local key's signature and
  * every other signature that was checked over exactly these facts.
  *
- * Not passed on: `Deriver` and `CA`, which no signature covers. A client does not need them to install.
+ * What is content-addressed has its address instead of the local signature: clients want none for it, and nobody voted on
+ * it. Else neither `Deriver` nor `CA` is passed on: no signature covers them, and a client does not need them to install.
  */
 import {
   formatCacheSignature,
@@ -25,9 +26,9 @@ import type { Served, Source } from "./resolution.ts";
 
 /** The text; ends in a newline, and `References: ` keeps its space when there are none. */
 export function renderNarInfo(crypto: Crypto, key: CacheSecretKey, served: Served): string {
-  const { facts, source } = served;
+  const { facts, source, content } = served;
   const { fileHash, fileSize } = fileOf(source, facts);
-  const own = signFacts(crypto, key, facts);
+  const own = content === undefined ? [signFacts(crypto, key, facts)] : [];
   return printNarInfo({
     ...facts,
     url: formatNarName({
@@ -41,8 +42,8 @@ export function renderNarInfo(crypto: Crypto, key: CacheSecretKey, served: Serve
     fileHash: fileHash && sha256Hash(fileHash),
     fileSize,
     deriver: undefined,
-    ca: undefined,
-    signatures: eachOnce([own, ...upstreamSignatures(crypto, served), ...voterSignatures(served)]),
+    ca: content,
+    signatures: eachOnce([...own, ...upstreamSignatures(crypto, served), ...voterSignatures(served)]),
   });
 }
 

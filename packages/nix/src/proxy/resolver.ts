@@ -5,14 +5,27 @@
  *
  *     path known ------> decide ---------------------> facts --> first lookup with these facts --> served
  *     path unknown ----> each lookup's path, decide --/               none --> no-source
+ *
+ * A lookup of what is content-addressed is served without any vote, as soon as it comes. Where the policy lets the upstream's
+ * own answer through, that is the first lookup that a key configured for its upstream signed.
  */
-import { hashPartOf, parseStorePath, verifiedSignatures, type SignedFacts, type StorePath } from "@trustix/nix-formats";
+import {
+  formatContentAddress,
+  hashPartOf,
+  parseStorePath,
+  verifiedSignatures,
+  type ContentAddress,
+  type NarInfo,
+  type SignedFacts,
+  type StorePath,
+} from "@trustix/nix-formats";
 import { unlessAborted, deadline } from "../http/deadline.ts";
 import type { Decisions, Judgement } from "./decisions.ts";
-import { hasNarOf } from "./facts.ts";
-import type { ProxyLimits, ProxyOptions, ProxyVote } from "./model.ts";
+import { hasNarOf, sameFacts } from "./facts.ts";
+import type { ProxyLimits, ProxyOptions } from "./model.ts";
 import { compressionOf } from "./nar-name.ts";
-import type { Refused, Resolution, Source } from "./resolution.ts";
+import { provenContent } from "./proven-content.ts";
+import { isServed, type Refused, type Resolution, type Served, type Source } from "./resolution.ts";
 import type { SourceRecord } from "./source-record.ts";
 import type { Lookup, Upstream } from "./upstream.ts";
 
@@ -44,15 +57,17 @@ export class Resolver {
   async #resolve(hashPart: string, known: StorePath | undefined): Promise<Resolution> {
     try {
       const lookups = this.#options.upstreams.map((upstream) => upstream.lookUp(hashPart));
-      const path = known ?? (await this.#pathOf(hashPart));
-      if (path !== undefined) return await this.#judged(await this.#options.decisions.judge(path), lookups);
-      return await this.#resolveByHints(lookups);
+      const path = known ?? (await this.pathOf(hashPart));
+      if (path === undefined) return await this.#resolveByHints(lookups);
+      const byVote = this.#options.decisions.judge(path).then((judgement) => this.#judged(judgement, lookups));
+      return await firstServed(this.#byContent(lookups), byVote);
     } finally {
       this.#resolving.delete(hashPart);
     }
   }
 
-  async #pathOf(hashPart: string): Promise<StorePath | undefined> {
+  /** Where a log that is copied here has it; rejects never. */
+  async pathOf(hashPart: string): Promise<StorePath | undefined> {
     const { clock, log, pathByHashPart } = this.#options.proxy;
     if (pathByHashPart === undefined) return undefined;
     const limit = deadline(clock, this.#options.limits.decideBudget);
@@ -69,17 +84,20 @@ export class Resolver {
     }
   }
 
-  /** Each path that an upstream names is voted on; the first that is served wins. */
+  /** Each path that an upstream names is voted on, unless its content proves it; the first that is served wins. */
   async #resolveByHints(lookups: readonly Promise<Lookup>[]): Promise<Resolution> {
     const seen = new Set<StorePath>();
     const refusals: Refused[] = [];
     const silent: string[] = [];
-    for await (const { info, error } of inOrderOfArrival(lookups)) {
+    for await (const lookup of inOrderOfArrival(lookups)) {
+      const { info, error } = lookup;
       if (error !== undefined && error.kind !== "absent") silent.push(error.message);
+      const proven = await this.#proven(lookup, lookups);
+      if (proven !== undefined) return proven;
       if (info === undefined || seen.has(info.storePath)) continue;
       seen.add(info.storePath);
       const resolution = await this.#judged(await this.#options.decisions.judge(info.storePath), lookups);
-      if ("facts" in resolution) return resolution;
+      if (isServed(resolution)) return resolution;
       refusals.push(resolution);
     }
     const first = refusals[0];
@@ -88,34 +106,78 @@ export class Resolver {
     return { outcome: "unknown", storePath: undefined, reason, votes: [] };
   }
 
-  async #judged(judgement: Judgement, lookups: readonly Promise<Lookup>[]): Promise<Resolution> {
-    if (judgement.state === "undecided") {
-      const letThrough = judgement.letThrough === true ? await this.#letThrough(judgement, lookups) : undefined;
-      if (letThrough !== undefined) return letThrough;
-      const { storePath, reason, votes } = judgement;
-      return { outcome: "undecided", storePath, reason, votes };
+  async #byContent(lookups: readonly Promise<Lookup>[]): Promise<Served | undefined> {
+    for await (const lookup of inOrderOfArrival(lookups)) {
+      const proven = await this.#proven(lookup, lookups);
+      if (proven !== undefined) return proven;
     }
-    const { facts, reason, votes } = judgement;
+    return undefined;
+  }
+
+  async #proven({ info }: Lookup, lookups: readonly Promise<Lookup>[]): Promise<Served | undefined> {
+    const content = info && provenContent(this.#options.proxy.crypto, info);
+    if (info === undefined || content === undefined) return undefined;
+    const facts = factsOf(info);
     const source = await firstOf(this.sources(facts, lookups));
-    if (source !== undefined) return { outcome: "decided", facts, reason, votes, source };
-    const why = `${reason}, but ${await this.#whyNoSource(facts, lookups)}`;
-    return { outcome: "no-source", storePath: facts.storePath, reason: why, votes };
+    return source === undefined ? undefined : byContent(content, facts, source);
+  }
+
+  async #judged(judgement: Judgement, lookups: readonly Promise<Lookup>[]): Promise<Resolution> {
+    const { storePath, reason, votes, letThrough } = judgement;
+    const through = letThrough ? await this.#letThrough(judgement, lookups) : undefined;
+    if (through !== undefined) return through;
+    if (judgement.state === "undecided") {
+      judgement.takeReceipt();
+      const why = letThrough ? `${reason}; and no upstream has it signed by a key configured for it` : reason;
+      return { outcome: "undecided", storePath, reason: why, votes };
+    }
+    const { facts, mode, until, takeReceipt } = judgement;
+    const source = await firstOf(this.sources(facts, lookups));
+    if (source === undefined) {
+      takeReceipt();
+      const why = `${reason}, but ${await this.#whyNoSource(facts, lookups)}`;
+      return { outcome: "no-source", storePath, reason: why, votes };
+    }
+    // The same whichever was known first, the vote or the upstream's answer.
+    const content = provenContent(this.#options.proxy.crypto, source.info);
+    if (content !== undefined) return byContent(content, factsOf(source.info), source);
+    return {
+      outcome: "decided",
+      facts,
+      content: undefined,
+      mode,
+      vote: "agrees",
+      reason,
+      votes,
+      source,
+      until,
+      takeReceipt,
+    };
   }
 
   /** The first upstream whose own key signed its narinfo. */
-  async #letThrough(
-    judgement: { storePath: StorePath; reason: string; votes: readonly ProxyVote[] },
-    lookups: readonly Promise<Lookup>[],
-  ): Promise<Resolution | undefined> {
+  async #letThrough(judgement: Judgement, lookups: readonly Promise<Lookup>[]): Promise<Served | undefined> {
+    const { proxy, limits } = this.#options;
+    const { storePath, reason, votes, mode, takeReceipt } = judgement;
     for await (const { info, upstream } of inOrderOfArrival(lookups)) {
-      if (info === undefined || info.storePath !== judgement.storePath) continue;
-      if (verifiedSignatures(this.#options.proxy.crypto, upstream.publicKeys, info, info.signatures).length === 0)
-        continue;
-      const { storePath, narHash, narSize, references } = info;
-      const facts = { storePath, narHash, narSize, references };
+      if (info === undefined || info.storePath !== storePath) continue;
+      if (verifiedSignatures(proxy.crypto, upstream.publicKeys, info, info.signatures).length === 0) continue;
+      const facts = factsOf(info);
       const source = await firstOf(this.sources(facts, lookups));
       if (source === undefined) continue;
-      return { outcome: "let-through", facts, reason: judgement.reason, votes: judgement.votes, source };
+      const decided = judgement.state === "decided";
+      return {
+        outcome: "let-through",
+        facts,
+        content: undefined,
+        mode,
+        vote: !decided ? "undecided" : sameFacts(judgement.facts, facts) ? "agrees" : "differs",
+        reason,
+        votes,
+        source,
+        until: decided ? judgement.until : proxy.clock.now() + limits.undecided,
+        takeReceipt,
+      };
     }
     return undefined;
   }
@@ -147,6 +209,33 @@ export class Resolver {
     });
     return `no upstream has these bytes${said.length === 0 ? "" : ` (${said.join(", ")})`}`;
   }
+}
+
+function factsOf({ storePath, narHash, narSize, references }: NarInfo): SignedFacts {
+  return { storePath, narHash, narSize, references };
+}
+
+function byContent(content: ContentAddress, facts: SignedFacts, source: Source): Served {
+  return {
+    outcome: "content-addressed",
+    facts,
+    content,
+    mode: "enforce",
+    vote: "not asked",
+    reason: `its name is the address of its content, ${formatContentAddress(content)}`,
+    votes: [],
+    source,
+    until: Number.POSITIVE_INFINITY,
+    takeReceipt: () => undefined,
+  };
+}
+
+/** Whichever serves it; what the vote says, if neither does. */
+function firstServed(byContent: Promise<Served | undefined>, byVote: Promise<Resolution>): Promise<Resolution> {
+  return Promise.race([
+    byContent.then((served) => served ?? byVote),
+    byVote.then((resolution) => (isServed(resolution) ? resolution : byContent.then((served) => served ?? resolution))),
+  ]);
 }
 
 async function firstOf<T>(items: AsyncGenerator<T>): Promise<T | undefined> {

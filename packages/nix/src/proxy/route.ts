@@ -2,10 +2,19 @@
 import { isHashPart } from "@trustix/nix-formats";
 import { parseNarName, type NarName } from "./nar-name.ts";
 
+export interface ExplainTarget {
+  readonly hashPart: string;
+  /** What follows the hash part, if that was asked for too. */
+  readonly name: string | undefined;
+  /** `any`: what the caller accepts. */
+  readonly form: "any" | "json" | "receipt";
+}
+
 export type Route =
   | { readonly kind: "cache-info" }
   | { readonly kind: "narinfo"; readonly hashPart: string }
   | { readonly kind: "nar"; readonly name: NarName }
+  | { readonly kind: "explain"; readonly target: ExplainTarget }
   | { readonly kind: "healthz" }
   | { readonly kind: "metrics" }
   | { readonly kind: "unknown" }
@@ -14,7 +23,7 @@ export type Route =
 
 const MAX_TARGET = 1024;
 
-/** Of the request line's target. A query is ignored: caches put it there to get past other caches. */
+/** Of the request line's target. A query means nothing to a cache: clients put it there to get past other caches. */
 export function routeOf(target: string): Route {
   // The hot path first, by position: a narinfo's target has exactly 41 characters.
   if (target.length === 41 && target.endsWith(".narinfo") && target[0] === "/") {
@@ -36,6 +45,18 @@ export function routeOf(target: string): Route {
   if (path === "/metrics") return { kind: "metrics" };
   if (path.endsWith(".narinfo") && isHashPart(path.slice(1, -8)))
     return { kind: "narinfo", hashPart: path.slice(1, -8) };
+  const explained = path.startsWith("/explain/") ? explainTarget(decoded.slice(9), target) : undefined;
+  if (explained !== undefined) return { kind: "explain", target: explained };
   const name = path.startsWith("/nar/") ? parseNarName(path.slice(5)) : undefined;
   return name === undefined ? { kind: "unknown" } : { kind: "nar", name };
+}
+
+/** `<hash part>[-<name>][.json|.receipt]`. A name that ends so itself is not asked for by name. */
+function explainTarget(text: string, target: string): ExplainTarget | undefined {
+  const match = /^([0-9a-z]{32})(?:-([0-9A-Za-z+\-._?=]{1,211}?))?(\.json|\.receipt)?$/.exec(text);
+  if (match === null || !isHashPart(match[1]!)) return undefined;
+  const query = target.includes("?") ? target.slice(target.indexOf("?") + 1) : "";
+  const form =
+    match[3] === ".receipt" ? "receipt" : match[3] === ".json" || /^json(=|&|$)/.test(query) ? "json" : "any";
+  return { hashPart: match[1]!, name: match[2], form };
 }

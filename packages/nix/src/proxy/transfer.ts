@@ -2,7 +2,7 @@
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import { equalBytes, type Crypto } from "@trustix/crypto";
-import type { SignedFacts } from "@trustix/nix-formats";
+import type { ContentAddress, SignedFacts } from "@trustix/nix-formats";
 import type { ByteRange } from "./byte-range.ts";
 import type { Decoders } from "./decoders.ts";
 import type { Delivery } from "./delivery.ts";
@@ -31,6 +31,7 @@ export interface TransferOptions {
   readonly decoders: Decoders;
   readonly encoders: Encoders;
   readonly facts: SignedFacts;
+  readonly content: ContentAddress | undefined;
   readonly delivery: Delivery;
   readonly opened: Opened;
   readonly range: ByteRange | "whole";
@@ -45,7 +46,8 @@ export interface TransferOptions {
  * what the upstream's body failed with.
  */
 export async function transfer(options: TransferOptions): Promise<number> {
-  const { crypto, clock, limits, decoders, encoders, facts, delivery, opened, range, response, head, signal } = options;
+  const { crypto, clock, limits, decoders, encoders, facts, content, delivery, opened, range, response, head, signal } =
+    options;
   const stop = () => opened.body.destroy();
   opened.body.on("error", () => undefined);
   signal.addEventListener("abort", stop, { once: true });
@@ -67,7 +69,7 @@ export async function transfer(options: TransferOptions): Promise<number> {
       encoder = encoders.open(delivery.compression, facts.narSize, (chunk) => sink.push(chunk));
     }
     const onPlain = (chunk: Uint8Array) => (encoder === undefined ? sink.push(chunk) : encoder.write(chunk));
-    check = await NarCheck.open({ crypto, facts, compression, decoders, ...(transcoded && { onPlain }) });
+    check = await NarCheck.open({ crypto, facts, content, compression, decoders, ...(transcoded && { onPlain }) });
     const file = new FileCheck(crypto, options);
     for await (const chunk of opened.body as AsyncIterable<Uint8Array>) {
       file.take(chunk);

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hashPartOf, parseNarInfo, type StorePath } from "@trustix/nix-formats";
 import { encodeNixValue } from "@trustix/protocol";
-import { cached, CACHE_KEY, keyNamed, narInfoTarget, packageOf, publicKeyOf, serve, World } from "./world.ts";
+import type { ProxyDecision } from "../../src/index.ts";
+import { cached, decided, narInfoTarget, packageOf, serve, World } from "./world.ts";
 
 let world: World;
 beforeEach(() => {
@@ -153,6 +154,33 @@ describe("a decision holds", () => {
     expect(upstream.count(target)).toBe(1);
   });
 
+  test("as long as it says itself, and no longer", async () => {
+    const upstream = await world.upstream();
+    serve(upstream, pkg, "none");
+    await world.start({
+      decide: async (path) => {
+        world.asked.push(path);
+        return {
+          ...decided(pkg.facts),
+          state: "decided",
+          until: performance.timeOrigin + performance.now() + 150,
+        } as ProxyDecision;
+      },
+    });
+    for (let i = 0; i < 3; i++) expect((await world.ask(target)).status).toBe(200);
+    expect(world.asked.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (let i = 0; i < 3; i++) expect((await world.ask(target)).status).toBe(200);
+    expect(world.asked.length).toBe(2);
+  });
+
+  test("an undecided one is waited for beyond the budget where the policy waits", async () => {
+    serve(await world.upstream(), pkg, "none");
+    const decide = () => new Promise<ProxyDecision>((resolve) => setTimeout(() => resolve(decided(pkg.facts)), 300));
+    await world.start({ decide, limits: { decideBudget: 100, waitBudget: 1000 } });
+    expect((await world.ask(target)).status).toBe(200);
+  });
+
   test("an undecided one for a while only", async () => {
     serve(await world.upstream(), pkg, "none");
     await world.start({ limits: { undecided: 150 } });
@@ -198,33 +226,6 @@ describe("a mirrored log", () => {
     serve(await world.upstream(), pkg, "none");
     await world.decide(pkg).start({ pathByHashPart });
     expect((await world.ask(target)).status).toBe(200);
-  });
-});
-
-describe("a path that the policy lets through", () => {
-  const letThrough = () =>
-    world.decisions.set(pkg.facts.storePath, { state: "undecided", reason: "observing", votes: [], letThrough: true });
-
-  test("is served if a key that is configured for its upstream signed it, and says so", async () => {
-    serve(await world.upstream(), pkg, "zstd");
-    letThrough();
-    await world.start();
-    const reply = await world.ask(target);
-    expect(reply.headers["trustix-decision"]).toBe('let-through; rule="observing"');
-    expect(parseNarInfo(reply.body).signatures.map(({ name }) => name)).toEqual(["local-1", "cache-1"]);
-    expect((await world.ask(await world.narTarget(pkg))).body.equals(cached(pkg, "zstd").file)).toBe(true);
-  });
-
-  test.each([
-    ["by another key", keyNamed("other-1"), {}],
-    ["over other facts", CACHE_KEY, { references: [packageOf("x").facts.storePath] }],
-    ["by nobody", CACHE_KEY, { signatures: [] }],
-  ])("is refused if it is signed %s", async (_name, key, change) => {
-    const upstream = await world.upstream();
-    serve(upstream, pkg, "zstd", change);
-    letThrough();
-    await world.start({ upstreams: [{ url: upstream.url, publicKeys: [publicKeyOf(key)] }] });
-    expect((await world.ask(target)).headers["trustix-decision"]).toBe('undecided; rule="observing"');
   });
 });
 

@@ -323,7 +323,7 @@ test("places are given in order and come back once", async () => {
 test("the decision header is one line of visible characters, whatever the rule says", () => {
   const header = decisionHeader({ outcome: "undecided", reason: 'a "quoted" \\ rule\r\nEvil: yes \u{1f600}' });
   expect(header).toBe('undecided; rule="a \\"quoted\\" \\\\ rule??Evil: yes ??"');
-  expect(decisionHeader({ outcome: "decided", reason: "x".repeat(10_000) }).length).toBeLessThan(400);
+  expect(decisionHeader({ outcome: "no-source", reason: "x".repeat(10_000) }).length).toBeLessThan(400);
 });
 
 test("votes are told with who said what", () => {

@@ -1,0 +1,90 @@
+/** The node's answer to `NodeExt.Explain` as an explanation for people and programs. */
+import { isFieldSet } from "@bufbuild/protobuf";
+import { toHex } from "@trustix/crypto";
+import { explainPolicy, readReceipt } from "@trustix/decider";
+import type { ExplainedClaim, ExplainedVoter, Explanation, ShownBy } from "@trustix/nix";
+import { nodeCrypto } from "@trustix/node-crypto";
+import {
+  ExplainResponse_Modes,
+  ExplainResponseSchema,
+  VoterAnswer_Shown,
+  VoterAnswerSchema,
+  type ExplainResponse,
+  type VoterAnswer,
+} from "@trustix/proto";
+import { parseNixValue, ProtocolError, voteFromWire } from "@trustix/protocol";
+
+const MODES = {
+  [ExplainResponse_Modes.ENFORCE]: "enforce",
+  [ExplainResponse_Modes.WARN]: "warn",
+  [ExplainResponse_Modes.OBSERVE]: "observe",
+} as const;
+
+/** `withPolicy`: the policy is told as well, as the receipt has it; that costs a signature check. */
+export function explanationOf(key: string, response: ExplainResponse, withPolicy: boolean): Explanation {
+  const { Decided, Digest, Value, Confidence, Conflict, Reason, Answers, Mode, LetThrough, Time, Until } = response;
+  const receipt = isFieldSet(response, ExplainResponseSchema.field.Receipt) ? response.Receipt : undefined;
+  return {
+    key,
+    time: Number(Time),
+    decision: Decided
+      ? {
+          ...claimOf(Digest, isFieldSet(response, ExplainResponseSchema.field.Value) ? Value : undefined),
+          confidence: Confidence,
+        }
+      : undefined,
+    conflict: Conflict,
+    reason: Reason,
+    mode: MODES[Mode],
+    letThrough: LetThrough,
+    until: Decided && isFieldSet(response, ExplainResponseSchema.field.Until) ? Number(Until) : undefined,
+    voters: Answers.map(voterOf),
+    policy: withPolicy && receipt !== undefined ? policyIn(receipt) : [],
+    receipt,
+  };
+}
+
+function voterOf(answer: VoterAnswer): ExplainedVoter {
+  const has = (field: keyof typeof VoterAnswerSchema.field): boolean =>
+    isFieldSet(answer, VoterAnswerSchema.field[field]);
+  const { logId, outcome, digest, reason } = voteFromWire(answer.Vote!);
+  const claimed = digest ?? (has("Uncounted") ? answer.Uncounted : undefined);
+  return {
+    id: logId,
+    name: answer.Name,
+    operator: has("Operator") ? answer.Operator : undefined,
+    outcome,
+    reason,
+    claim: claimed === undefined ? undefined : claimOf(claimed, has("Value") ? answer.Value : undefined),
+    since: has("Since") ? Number(answer.Since) : undefined,
+    shownBy: shownBy(answer, has("Index")),
+  };
+}
+
+function shownBy({ ShownBy, TreeSize, Index, NarInfo }: VoterAnswer, hasIndex: boolean): ShownBy {
+  switch (ShownBy) {
+    case VoterAnswer_Shown.ASSERTED:
+      return { kind: "asserted" };
+    case VoterAnswer_Shown.BY_LOG:
+      return { kind: "log", entries: Number(TreeSize), index: hasIndex ? Number(Index) : undefined };
+    case VoterAnswer_Shown.BY_NARINFO:
+      return { kind: "narinfo", narInfo: NarInfo };
+  }
+}
+
+/** A value that is no fact of Nix is claimed by its digest alone. */
+function claimOf(digest: Uint8Array, value: Uint8Array | undefined): ExplainedClaim {
+  const claim = { digest: toHex(digest), value };
+  try {
+    return { ...claim, facts: value === undefined ? undefined : parseNixValue(value) };
+  } catch (error) {
+    if (error instanceof ProtocolError) return { ...claim, facts: undefined };
+    throw error;
+  }
+}
+
+/** As the node signed it: what it decided by, whatever the configuration file says by now. */
+function policyIn(receipt: Uint8Array): string[] {
+  const { policy, time } = readReceipt(nodeCrypto(), receipt).receipt;
+  return explainPolicy(policy, time);
+}

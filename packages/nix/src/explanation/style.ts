@@ -1,0 +1,41 @@
+/** The look of the pages: of its own, light and dark, nothing fetched. */
+export const STYLE = `
+:root { color-scheme: light dark;
+  --back: #fbfbf9; --card: #ffffff; --text: #1d2327; --quiet: #5b666e; --line: #dfe3e0;
+  --good: #12693c; --good-back: #e6f4ea; --bad: #a3210f; --bad-back: #fdeae6; --care: #7a5200; --care-back: #fdf3dc;
+  --b: #8f3d7c; --c: #2c5f9e; --d: #7a5200; }
+@media (prefers-color-scheme: dark) { :root {
+  --back: #15191b; --card: #1e2427; --text: #e6eaea; --quiet: #9eaab0; --line: #343d41;
+  --good: #7fd6a0; --good-back: #17301f; --bad: #ff9d8a; --bad-back: #3a1d18; --care: #f0c869; --care-back: #33290f;
+  --b: #e39ad0; --c: #8fbcf5; --d: #f0c869; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--back); color: var(--text);
+  font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 2.2rem 0 .6rem; }
+p { margin: .4rem 0; }
+code { font-family: ui-monospace, "DejaVu Sans Mono", Consolas, monospace; font-size: .86em; overflow-wrap: anywhere; }
+.lines { white-space: pre-wrap; }
+.path, .quiet, footer { color: var(--quiet); }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .9rem 1.1rem; margin-top: 1.2rem; }
+.card > strong { display: block; font-size: 1.15rem; }
+.good { background: var(--good-back); border-color: var(--good); } .good > strong { color: var(--good); }
+.bad { background: var(--bad-back); border-color: var(--bad); } .bad > strong { color: var(--bad); }
+.care { background: var(--care-back); border-color: var(--care); } .care > strong { color: var(--care); }
+.wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; background: var(--card); }
+table { border-collapse: collapse; width: 100%; min-width: 56rem; font-size: .94rem; }
+th, td { text-align: left; vertical-align: top; padding: .55rem .8rem; border-bottom: 1px solid var(--line); }
+tr:last-child > * { border-bottom: 0; }
+thead th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
+tbody th { font-weight: 600; white-space: nowrap; }
+td small, th small { display: block; color: var(--quiet); font-weight: 400; font-size: .88em; }
+.camp { display: inline-block; min-width: 1.5em; text-align: center; border: 1.5px solid currentColor; border-radius: .35em;
+  font-weight: 700; margin-right: .45em; }
+.camp-decided { color: var(--good); } .camp-0 { color: var(--c); } .camp-1 { color: var(--b); } .camp-2 { color: var(--d); }
+.claim, .date { white-space: nowrap; }
+.out { color: var(--bad); font-weight: 600; } s { color: var(--quiet); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1rem; margin: 0; } dt { color: var(--quiet); } dd { margin: 0; min-width: 0; }
+ul { margin: .3rem 0; padding-left: 1.2rem; }
+a { color: inherit; } footer { margin-top: 2.5rem; font-size: .88rem; }
+`;
