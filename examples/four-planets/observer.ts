@@ -23,10 +23,14 @@ export interface ObserverOptions {
   readonly decisionBudget?: number;
   /** Whether it copies the logs, which is the node's default, or asks them for each path. */
   readonly syncmode?: "full" | "light";
+  /** More lines of the configuration. */
+  readonly more?: string;
 }
 
 export interface Observer {
   readonly folder: string;
+  /** The file. */
+  readonly config: string;
   readonly socket: string;
   readonly calls: NodeCalls;
   readonly proxyUrl: string;
@@ -60,6 +64,7 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
 
   const observer: Observer = {
     folder,
+    config,
     socket,
     calls,
     proxyUrl,
@@ -111,7 +116,7 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
   return observer;
 }
 
-function configuration({ planets, decisionBudget = 2, syncmode = "full" }: ObserverOptions): string {
+function configuration({ planets, decisionBudget = 2, syncmode = "full", more = "" }: ObserverOptions): string {
   const remotes = planets.map(({ url }) => `  "${url}",\n`).join("");
   const logs = planets.map(
     ({ name, publicKey, cache }) => `
@@ -131,5 +136,5 @@ ${remotes}]
 [[decider.nix]]
 engine = "quorum"
 quorum = { threshold = ${QUORUM} }
-${logs.join("")}`;
+${logs.join("")}${more}`;
 }

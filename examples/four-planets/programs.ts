@@ -12,7 +12,14 @@ export function programEnvironment(folder: string): NodeJS.ProcessEnv {
   for (const [name, value] of Object.entries(process.env)) {
     if (!name.startsWith("TRUSTIX_") && !name.startsWith("XDG_") && !name.endsWith("_DIRECTORY")) env[name] = value;
   }
-  return { ...env, HOME: folder, XDG_CONFIG_HOME: join(folder, "config"), XDG_STATE_HOME: join(folder, "state-home") };
+  return {
+    ...env,
+    HOME: folder,
+    XDG_CONFIG_HOME: join(folder, "config"),
+    XDG_STATE_HOME: join(folder, "state-home"),
+    // For root the state is the machine's own, unless somebody says otherwise.
+    STATE_DIRECTORY: join(folder, "state"),
+  };
 }
 
 /** A TCP port of the loopback that is free now. */
