@@ -11,6 +11,8 @@ import type { Target, UpstreamUrl } from "./upstream-url.ts";
 export type HttpAnswer = Dispatcher.ResponseData;
 
 const MAX_REDIRECTS = 5;
+/** Informational answers before the one that counts: they have no end of their own. */
+const MAX_HINTS = 16;
 /** Of a redirect's body, read to keep the connection. */
 const REDIRECT_BODY = 16 * 1024;
 
@@ -61,7 +63,13 @@ export class HttpGet {
   #ask(target: Target, signal: AbortSignal): Promise<HttpAnswer> {
     const headers: Record<string, string> = { "accept-encoding": "identity", "user-agent": "trustix-nix" };
     if (target.trusted && this.#url.authorization !== undefined) headers["authorization"] = this.#url.authorization;
-    return request(target.url, { dispatcher: target.own ? this.#own : this.#elsewhere, headers, signal });
+    const dispatcher = target.own ? this.#own : this.#elsewhere;
+    let hints = 0;
+    const onInfo = (): void => {
+      if (++hints <= MAX_HINTS) return;
+      throw new SourceError("malformed", `${this.#url.label} sends early hints (more than ${MAX_HINTS}) and no answer`);
+    };
+    return request(target.url, { dispatcher, headers, signal, onInfo });
   }
 
   async close(): Promise<void> {
