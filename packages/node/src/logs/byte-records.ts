@@ -50,12 +50,14 @@ export class RecordWriter {
 export class RecordReader {
   readonly #bytes: Buffer;
   readonly #what: string;
+  readonly #key: Uint8Array;
   #at = 0;
 
   /** `what` names the record in errors, `key` says where it lies. */
   constructor(bytes: Uint8Array, what: string, key: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#what = `${what} (key ${toHex(key)})`;
+    this.#what = what;
+    this.#key = key;
   }
 
   u8(): number {
@@ -95,7 +97,7 @@ export class RecordReader {
   }
 
   corrupt(why: string): NodeError {
-    return new NodeError("corrupt", `${this.#what} ${why}`);
+    return new NodeError("corrupt", `${this.#what} (key ${toHex(this.#key)}) ${why}`);
   }
 
   #take(length: number): number {
