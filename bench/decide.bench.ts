@@ -22,7 +22,14 @@ import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
 import { openFollower } from "../packages/node/src/subscriber/index.ts";
 import { median, report } from "./figure.ts";
-import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../packages/node/test/idle-parts.ts";
+import {
+  NO_DECISIONS,
+  NO_EVIDENCE,
+  NO_MIRROR,
+  NO_RECEIPTS,
+  NO_SIMULATION,
+  NO_STANDING,
+} from "../packages/node/test/idle-parts.ts";
 
 const NAMES = ["mercury", "venus", "saturn", "mars", "jupiter"];
 const KEYS = 1_000;
@@ -81,6 +88,7 @@ async function serve(): Promise<void> {
       builders: NO_STANDING,
       policies: [],
       decide: NO_DECISIONS,
+      simulate: NO_SIMULATION,
       receipts: NO_RECEIPTS,
       generation: () => "bench",
       tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },

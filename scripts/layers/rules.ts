@@ -38,6 +38,7 @@ const PARTS: ReadonlyMap<string, { builders: readonly string[]; edges: Readonly<
           mirror: ["logs", "claims"],
           caches: ["logs", "claims"],
           standing: ["logs", "claims"],
+          simulate: ["claims"],
           fsck: ["logs", "publisher", "mirror", "claims", "standing", "evidence", "caches"],
         },
       },

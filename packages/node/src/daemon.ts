@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { type Evidence, evidenceSubject, type RpcTransport, signCalls } from "@trustix/client";
 import { type Crypto, equalBytes, toHex, utf8Text } from "@trustix/crypto";
-import { createSandbox, type Proof, writeReceipt } from "@trustix/decider";
+import { createSandbox, type Sandbox, type Proof, writeReceipt } from "@trustix/decider";
 import {
   type LogId,
   type LogInfo,
@@ -43,6 +43,7 @@ import { openPublisher } from "./publisher/publisher.ts";
 import { inheritedListeners, startServer, type ListenerOptions, type PublishedLog } from "./server/index.ts";
 import { StandingBuilders } from "./standing/builders.ts";
 import { DossierStore } from "./standing/dossier-store.ts";
+import { createSimulate } from "./simulate/simulate.ts";
 import { openFollower } from "./subscriber/index.ts";
 import { tellOfCopy, tellOfEvidence, tellOfHead, tellOfStanding } from "./tell-of-events.ts";
 import { readOrMakeToken, readToken } from "./write-token.ts";
@@ -171,6 +172,8 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     own.find(({ info }) => info.id === voter) ??
     local.find((log) => log.voter === voter)?.reader ??
     mirror.reader(voter);
+  const entry = (logId: LogId, index: number): Promise<LogLeaf | undefined> => entryOf(readerOf(logId), index);
+  const voters = new Map([...scannedVoters(copied, keys, mirror), ...scannedCaches(local)]);
   const builders = new StandingBuilders({
     crypto,
     clock,
@@ -178,10 +181,10 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     dossier,
     policies: config.deciders,
     bounds: config.standing,
-    voters: new Map([...scannedVoters(copied, keys, mirror), ...scannedCaches(local)]),
+    voters,
     own,
     values: allValues,
-    entry: (logId, index) => entryOf(readerOf(logId), index),
+    entry,
     proofs: () => proofsOf(config, follower),
     onChange: (standing, name) => tellOfStanding(log, standing, name),
     onFault: (error) => log.error({ err: error }, "the standing of builders could not be computed"),
@@ -201,6 +204,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     },
     closers,
   );
+  const sandbox = sandboxOnce(closers);
   const decide = createDecide({
     crypto,
     clock,
@@ -211,8 +215,22 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     caches,
     own,
     values: allValues,
-    sandbox: await openSandbox(config, closers),
+    sandbox: usesFunctions(config) ? await sandbox() : undefined,
     budgetMs: config.decisionBudgetMs,
+  });
+  const simulate = createSimulate({
+    crypto,
+    clock,
+    store,
+    policies: config.deciders,
+    builders,
+    voters,
+    own,
+    values: allValues,
+    entry,
+    isOnlyAsked: (logId) => config.subscribers.some(({ info }) => info.id === logId) && !mirror.has(logId),
+    isCache: (logId) => local.some(({ voter }) => voter === logId),
+    sandbox,
   });
   const receipts = await openReceipts(options);
   const { limits } = config;
@@ -222,7 +240,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const { version } = options;
   const who = { tokens, signedCalls };
   const logs = { caches: votingCaches(local, caches) };
-  const opinions = { follower, mirror, builders, policies: config.deciders, decide, receipts, generation };
+  const opinions = { follower, mirror, builders, policies: config.deciders, decide, simulate, receipts, generation };
   const parts = {
     crypto,
     clock,
@@ -407,11 +425,13 @@ function proofsOf({ subscribers }: Config, follower: Follower): Proof[] {
   });
 }
 
-/** A thread of its own, so only if a rule needs it. */
-async function openSandbox(config: Config, closers: Closers) {
-  const needed = config.deciders.some(({ rules }) => rules.some((rule) => rule.engine === "javascript"));
-  if (!needed) return undefined;
-  const sandbox = await createSandbox();
-  closers.push(() => sandbox.close());
-  return sandbox;
+function usesFunctions({ deciders }: Config): boolean {
+  return deciders.some(({ rules }) => rules.some(({ engine }) => engine === "javascript"));
+}
+
+/** A thread of its own, so it is made when a rule first needs it. */
+function sandboxOnce(closers: Closers): () => Promise<Sandbox> {
+  let made: Promise<Sandbox> | undefined;
+  closers.push(async () => (await made)?.close());
+  return () => (made ??= createSandbox());
 }

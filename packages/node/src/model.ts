@@ -11,13 +11,14 @@
  *   standing/    how far each voter is trusted                           implements Builders
  *   caches/      what binary caches that vote said                       implements CacheMemory
  *   decide/      gathers votes, runs deciders                            implements Decide
+ *   simulate/    a policy over everything that is claimed                implements Simulate
  *   access/      known tokens, signed calls that were made               implements Tokens, SignedCalls
  *   server/      listeners, RPC routes, limits, who may call             uses all of the above
  *   config/      one schema                                              used by daemon.ts only
  *   fsck/        recomputes everything from the stored entries           uses logs/
  */
 import type { Evidence, LogAtRemote } from "@trustix/client";
-import type { Outcome, Override, Policy, Standing } from "@trustix/decider";
+import type { Outcome, Override, Policy, Standing, Voter } from "@trustix/decider";
 import type { MapProof } from "@trustix/merkle";
 import type {
   CachePlace,
@@ -372,6 +373,94 @@ export interface Decide {
     key: Uint8Array,
     options: { readonly waitUntil: number | undefined; readonly signal: AbortSignal },
   ): Promise<Explanation>;
+  /**
+   * Many keys, without proofs: the first of `keys`, in their order, as many as are decided in `withinMs`, and at least one
+   * if there is one. Throws as `decide`.
+   */
+  decideMany(
+    protocol: string,
+    keys: readonly Uint8Array[],
+    limits: { readonly withinMs: number; readonly signal: AbortSignal },
+  ): Promise<ManyDecisions>;
+}
+
+export interface ManyDecisions {
+  readonly policy: Policy;
+  readonly decisions: readonly KeyDecision[];
+}
+
+export interface KeyDecision {
+  readonly outcome: Outcome;
+  /** One for each voter, in the policy's order, as it counted; the digests are those of opinions. */
+  readonly votes: readonly Vote[];
+  /** What the opinions say, in canonical form, by the hex of their digests: those that could be had. */
+  readonly values: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What a policy would decide of everything that is known here to be claimed, without asking anybody. */
+export interface Simulate {
+  /** One page. Throws `not_found` for an unknown protocol, `invalid_argument` for another place or policy. */
+  page(request: SimulateQuestion, signal: AbortSignal): Promise<SimulatedPage>;
+}
+
+export interface SimulateQuestion {
+  /** Its name or id. */
+  readonly protocol: string;
+  /** `undefined`: the one that is configured. */
+  readonly policy: Policy | undefined;
+  /** `next` of the page before. */
+  readonly after: Uint8Array | undefined;
+  /** Every path by itself, too. */
+  readonly each: boolean;
+  /** Bytes of the answer, about. */
+  readonly maxBytes: number;
+}
+
+export interface SimulatedPage {
+  /** Of both policies, by name. */
+  readonly voters: readonly SimulatedVoter[];
+  /** Paths judged. */
+  readonly count: number;
+  readonly groups: readonly SimulatedGroup[];
+  /** Empty unless they were asked for. */
+  readonly paths: readonly SimulatedPath[];
+  /** `undefined`: this was the last page. */
+  readonly next: Uint8Array | undefined;
+  /** 0..1, about. */
+  readonly done: number;
+  /** Paths whose claims could not be compared as facts, because their values are not here. */
+  readonly uncompared: number;
+}
+
+export interface SimulatedVoter {
+  readonly voter: Voter;
+  readonly known: "all" | "some" | "nothing";
+  /** Why nothing is known of it, or nothing counts. */
+  readonly why: string | undefined;
+  /** On this page. */
+  readonly claims: number;
+}
+
+/** Paths on which the same voters hold the same views. */
+export interface SimulatedGroup {
+  /** Tells groups apart. */
+  readonly pattern: string;
+  readonly count: number;
+  readonly example: SimulatedPath;
+}
+
+export type SimulatedChange = "same" | "still-undecided" | "newly-decided" | "no-longer-decided" | "other-value";
+
+export interface SimulatedPath {
+  /** `undefined`: neither value nor entry says it. */
+  readonly key: Uint8Array | undefined;
+  /** H(key). */
+  readonly path: Hash;
+  readonly change: SimulatedChange;
+  /** By the configured policy. */
+  readonly now: Outcome;
+  /** By the one that is tried. */
+  readonly tried: Outcome;
 }
 
 /** What the holder of a token may do: `owner` manages tokens, `writer` submits and flushes, `peer` is told of heads. */

@@ -1,5 +1,5 @@
 /** Parts of a node that has nothing to do. */
-import type { Builders, Decide, EvidenceStore, Mirror, Receipts } from "../src/model.ts";
+import type { Builders, Decide, EvidenceStore, Mirror, Receipts, Simulate } from "../src/model.ts";
 
 /** A node that copies no log. */
 export const NO_MIRROR: Mirror = {
@@ -37,5 +37,6 @@ const unused = (): never => {
 };
 
 /** A node that is not asked to decide, or to show what it decided. */
-export const NO_DECISIONS: Decide = { decide: unused, explain: unused };
+export const NO_DECISIONS: Decide = { decide: unused, explain: unused, decideMany: unused };
 export const NO_RECEIPTS: Receipts = { publicKey: new Uint8Array(32), seal: unused };
+export const NO_SIMULATION: Simulate = { page: unused };

@@ -5,7 +5,7 @@
 import { equalBytes } from "@trustix/crypto";
 import type { Hash, LogId } from "@trustix/protocol";
 import type { Reads } from "@trustix/storage";
-import { allClaims, serialOfClaim } from "../logs/keys.ts";
+import { allClaims, claimsBehind, serialOfClaim } from "../logs/keys.ts";
 import type { LogReader } from "../model.ts";
 import { decodeClaim } from "./claims.ts";
 
@@ -36,6 +36,8 @@ export interface ClaimScan {
   readonly voters: ReadonlyMap<number, ScannedVoter>;
   /** Keys that nobody else claims anything for are not looked for in them. */
   readonly own: readonly Pick<LogReader, "info" | "claims">[];
+  /** Only keys with larger paths; `undefined`: all. */
+  readonly after?: Hash | undefined;
 }
 
 const KEYS_AT_ONCE = 500;
@@ -43,7 +45,7 @@ const KEYS_AT_ONCE = 500;
 /** In batches. Throws `corrupt`, and what the store throws. */
 export async function* scanClaims(scan: ClaimScan): AsyncGenerator<readonly ScannedKey[]> {
   let batch: { path: Hash; claims: ScannedClaim[] }[] = [];
-  const { from, to } = allClaims();
+  const { from, to } = scan.after === undefined ? allClaims() : claimsBehind(scan.after);
   for await (const [key, value] of scan.reads.range(from, to)) {
     const voter = scan.voters.get(serialOfClaim(key));
     const size = voter?.size();

@@ -4,6 +4,7 @@ import type { Policy, Sandbox } from "@trustix/decider";
 import type { CacheVoters, LogHead, LogId } from "@trustix/protocol";
 import { NodeError } from "../errors.ts";
 import type { Builders, Clock, Decide, Follower, LogReader, Mirror, Values } from "../model.ts";
+import { decideMany } from "./decide-many.ts";
 import { DecidedCache } from "./decided-cache.ts";
 import { explain } from "./explain.ts";
 import { makeDecision, type DecisionParts, type MadeDecision } from "./make-decision.ts";
@@ -77,6 +78,9 @@ export function createDecide(options: DecideOptions): Decide {
     },
     async explain(protocol, key, { waitUntil, signal }) {
       return explain(parts, await decided(policyOf(options.policies, protocol), key, waitUntil, signal));
+    },
+    async decideMany(protocol, keys, limits) {
+      return decideMany(parts, policyOf(options.policies, protocol), keys, limits);
     },
   };
 }

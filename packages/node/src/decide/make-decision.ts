@@ -43,6 +43,8 @@ export interface MadeDecision {
   readonly outcome: Outcome;
   /** By the hex of their digests, as claimed: those that could be had of those that were needed. */
   readonly values: ReadonlyMap<string, Uint8Array>;
+  /** What those values mean. */
+  readonly opinions: Opinions;
   readonly report: DecideReport;
   /** Milliseconds since 1970 up to which time alone does not undo it. */
   readonly until: number;
@@ -73,7 +75,7 @@ export async function makeDecision(
     const values = facts || every ? await claimed.all(clock, budgetMs) : new Map<string, Uint8Array>();
     const opinions: Opinions = facts ? opinionsOf(crypto, key, values) : { opinions: new Map(), values };
     const outcome = decide({ policy, key, votes, opinions: opinions.opinions, time, sandbox });
-    const made = { policy, key, time, cast, votes, values };
+    const made = { policy, key, time, cast, votes, values, opinions };
     const { decision, reason } = outcome;
     if (decision === undefined) return { ...made, outcome, ...undecided(votes, reason) };
     const { digest, confidence, logIds } = decision;

@@ -71,6 +71,11 @@ export function allClaims(): KeyRange {
   return rangeOf(Uint8Array.of(CLAIM_SPACE));
 }
 
+/** Claims of keys with larger paths than this one. */
+export function claimsBehind(path: Uint8Array): KeyRange {
+  return { from: joined(claimKey(path, 0xffff), Uint8Array.of(0)), to: allClaims().to };
+}
+
 /** Claims of keys whose paths begin with so many bits of `path`. */
 export function claimsBetween(path: Uint8Array, bits: number): KeyRange {
   const whole = Math.floor(bits / 8);

@@ -13,6 +13,7 @@ import type {
   Publisher,
   Receipts,
   SignedCalls,
+  Simulate,
   Tokens,
   Values,
   VotingCache,
@@ -48,6 +49,7 @@ export interface ServerParts {
   readonly policies: readonly Policy[];
   readonly builders: Pick<Builders, "standings" | "overrides" | "override">;
   readonly decide: Decide;
+  readonly simulate: Simulate;
   readonly receipts: Receipts;
   /** Another text after each start and whenever votes of followed logs, or the policy, may come out differently. */
   readonly generation: () => string;

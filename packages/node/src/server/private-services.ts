@@ -17,12 +17,14 @@ import { headToWire, logToWire, parseLogId, undecidedToWire, voteToWire, type Lo
 import { NodeError } from "../errors.ts";
 import type { DecideReport, LogReader, MirrorReader } from "../model.ts";
 import { buildersResponse, overrideBuilder } from "./builder-status.ts";
+import { decideManyResponse } from "./decide-many-response.ts";
 import { explainResponse } from "./explain-response.ts";
 import { evidenceFile, evidencePage, importEvidence } from "./kept-evidence.ts";
 import { nodeStatus, refusedPage } from "./node-status.ts";
 import type { ServerParts } from "./parts.ts";
 import { ofProtocols, publishedValue } from "./public-services.ts";
 import { readLeaves } from "./read-leaves.ts";
+import { simulateResponse } from "./simulate-response.ts";
 import { followedLog, hashField, publishedLog, rangeField } from "./request-fields.ts";
 import { readRoute, writeRoute, type CallContext, type Route } from "./route.ts";
 
@@ -72,6 +74,8 @@ export function privateRoutes(parts: ServerParts): Route[] {
       return refusedPage(await publishedLog(parts, request.LogID).publisher.refused(after));
     }),
     readRoute("private", NodeExt.method.explain, (request, call) => explainResponse(parts, request, call)),
+    readRoute("private", NodeExt.method.decideMany, (request, call) => decideManyResponse(parts, request, call.signal)),
+    readRoute("private", NodeExt.method.simulate, (request, call) => simulateResponse(parts, request, call.signal)),
     readRoute("private", NodeExt.method.builders, async () => buildersResponse(parts)),
     writeRoute(NodeExt.method.overrideBuilder, (request) => overrideBuilder(parts, request)),
     readRoute("private", NodeExt.method.evidence, (request) => {

@@ -23,6 +23,8 @@ export interface Mirrored extends Network {
 export interface MirrorSetup extends Partial<Pick<MirrorOptions, "chunkEntries" | "map" | "timeoutMs">> {
   readonly store?: Store;
   readonly eager?: boolean;
+  /** Logs that are followed and not copied. */
+  readonly light?: readonly FakeLog[];
 }
 
 /** Copies at once. Closed when the test ends. */
@@ -31,7 +33,7 @@ export async function mirrored(
   nodes: readonly FakeNode[],
   setup: MirrorSetup = {},
 ): Promise<Mirrored> {
-  const { eager = true, store = openMemoryStore(), ...options } = setup;
+  const { eager = true, store = openMemoryStore(), light, ...options } = setup;
   const net = await follow(logs, nodes, { store });
   const serials = await registerLogs(
     store,
@@ -43,7 +45,9 @@ export async function mirrored(
     store,
     clock: net.clock,
     follower: net.follower,
-    logs: logs.map(({ info }) => ({ info, keys: serials.get(info.id)!, eager })),
+    logs: logs
+      .filter((log) => light?.includes(log) !== true)
+      .map(({ info }) => ({ info, keys: serials.get(info.id)!, eager })),
     ...options,
     onEvent: (event) => told.push(event),
   });

@@ -15,7 +15,7 @@ import { NodeError } from "../../src/errors.ts";
 import type { Clock, DecideReport, EvidenceStore, FollowedLog } from "../../src/model.ts";
 import { startServer, type ListenerOptions, type RunningServer, type ServerParts } from "../../src/server/index.ts";
 import { crypto, ReferenceLog } from "./reference-log.ts";
-import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../idle-parts.ts";
+import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_SIMULATION, NO_STANDING } from "../idle-parts.ts";
 
 /** Key of the log `5fea3cb4...` of the golden vectors. */
 export const SEED = fromBase64(
@@ -128,6 +128,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     mirror: NO_MIRROR,
     builders: NO_STANDING,
     policies: [],
+    simulate: NO_SIMULATION,
     receipts: NO_RECEIPTS,
     decide: options.decide ?? decideBy(log),
     generation: () => "test",

@@ -18,7 +18,7 @@ import { defaultOptions, startServer } from "../../src/server/index.ts";
 import { openFollower } from "../../src/subscriber/index.ts";
 import type { CacheableFollower } from "../../src/subscriber/index.ts";
 import { crypto } from "./network.ts";
-import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_STANDING } from "../idle-parts.ts";
+import { NO_DECISIONS, NO_EVIDENCE, NO_MIRROR, NO_RECEIPTS, NO_SIMULATION, NO_STANDING } from "../idle-parts.ts";
 
 const seed = crypto.sha256(utf8("a real node"));
 const publicKey = crypto.ed25519PublicKey(seed);
@@ -67,6 +67,7 @@ async function pair(retainHeads: number): Promise<Pair> {
       builders: NO_STANDING,
       policies: [],
       decide: NO_DECISIONS,
+      simulate: NO_SIMULATION,
       receipts: NO_RECEIPTS,
       generation: () => "test",
       tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },

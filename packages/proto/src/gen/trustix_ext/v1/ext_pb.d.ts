@@ -1589,6 +1589,453 @@ export declare type SeenHeadsResponse = Message<"trustix_ext.v1.SeenHeadsRespons
 export declare const SeenHeadsResponseSchema: GenMessage<SeenHeadsResponse>;
 
 /**
+ * @generated from message trustix_ext.v1.DecideManyRequest
+ */
+export declare type DecideManyRequest = Message<"trustix_ext.v1.DecideManyRequest"> & {
+  /**
+   * Its name or id.
+   *
+   * @generated from field: optional string Protocol = 1;
+   */
+  Protocol: string;
+
+  /**
+   * @generated from field: repeated bytes Keys = 2;
+   */
+  Keys: Uint8Array[];
+};
+
+/**
+ * Describes the message trustix_ext.v1.DecideManyRequest.
+ * Use `create(DecideManyRequestSchema)` to create a new message.
+ */
+export declare const DecideManyRequestSchema: GenMessage<DecideManyRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.DecideManyResponse
+ */
+export declare type DecideManyResponse = Message<"trustix_ext.v1.DecideManyResponse"> & {
+  /**
+   * Of the first keys, in their order, and at least of one: as many as could be decided in a few seconds and fit into the
+   * answer. Ask again for the others.
+   *
+   * @generated from field: repeated trustix_ext.v1.KeyDecision Decisions = 1;
+   */
+  Decisions: KeyDecision[];
+
+  /**
+   * All voters of the policy.
+   *
+   * @generated from field: repeated trustix_ext.v1.NamedVoter Voters = 2;
+   */
+  Voters: NamedVoter[];
+
+  /**
+   * What opinions say, in canonical form, each once. Large ones, and those that could not be had, are left out.
+   *
+   * @generated from field: repeated trustix_ext.v1.FoundValue Values = 3;
+   */
+  Values: FoundValue[];
+};
+
+/**
+ * Describes the message trustix_ext.v1.DecideManyResponse.
+ * Use `create(DecideManyResponseSchema)` to create a new message.
+ */
+export declare const DecideManyResponseSchema: GenMessage<DecideManyResponse>;
+
+/**
+ * @generated from message trustix_ext.v1.NamedVoter
+ */
+export declare type NamedVoter = Message<"trustix_ext.v1.NamedVoter"> & {
+  /**
+   * @generated from field: optional string LogID = 1;
+   */
+  LogID: string;
+
+  /**
+   * @generated from field: optional string Name = 2;
+   */
+  Name: string;
+
+  /**
+   * @generated from field: optional string Operator = 3;
+   */
+  Operator: string;
+};
+
+/**
+ * Describes the message trustix_ext.v1.NamedVoter.
+ * Use `create(NamedVoterSchema)` to create a new message.
+ */
+export declare const NamedVoterSchema: GenMessage<NamedVoter>;
+
+/**
+ * @generated from message trustix_ext.v1.KeyDecision
+ */
+export declare type KeyDecision = Message<"trustix_ext.v1.KeyDecision"> & {
+  /**
+   * @generated from field: optional bool Decided = 1;
+   */
+  Decided: boolean;
+
+  /**
+   * Of the decided value, in its canonical form; absent when undecided, as is the next.
+   *
+   * @generated from field: optional bytes Digest = 2;
+   */
+  Digest: Uint8Array;
+
+  /**
+   * 0..100.
+   *
+   * @generated from field: optional int32 Confidence = 3;
+   */
+  Confidence: number;
+
+  /**
+   * More than one value has enough.
+   *
+   * @generated from field: optional bool Conflict = 4;
+   */
+  Conflict: boolean;
+
+  /**
+   * One sentence: which rule decided, or why none did.
+   *
+   * @generated from field: optional string Reason = 5;
+   */
+  Reason: string;
+
+  /**
+   * As they counted, in the order of Voters. The digests are those of the canonical forms: claims of one opinion have one.
+   *
+   * @generated from field: repeated trustix_ext.v1.Vote Votes = 6;
+   */
+  Votes: Vote[];
+};
+
+/**
+ * Describes the message trustix_ext.v1.KeyDecision.
+ * Use `create(KeyDecisionSchema)` to create a new message.
+ */
+export declare const KeyDecisionSchema: GenMessage<KeyDecision>;
+
+/**
+ * @generated from message trustix_ext.v1.SimulateRequest
+ */
+export declare type SimulateRequest = Message<"trustix_ext.v1.SimulateRequest"> & {
+  /**
+   * Its name or id.
+   *
+   * @generated from field: optional string Protocol = 1;
+   */
+  Protocol: string;
+
+  /**
+   * The policy to try, as JSON; absent: the one that the node runs.
+   *
+   * @generated from field: optional string Policy = 2;
+   */
+  Policy: string;
+
+  /**
+   * Next of the page before; absent for the first.
+   *
+   * @generated from field: optional bytes After = 3;
+   */
+  After: Uint8Array;
+
+  /**
+   * Every path by itself, beside the groups.
+   *
+   * @generated from field: optional bool Each = 4;
+   */
+  Each: boolean;
+};
+
+/**
+ * Describes the message trustix_ext.v1.SimulateRequest.
+ * Use `create(SimulateRequestSchema)` to create a new message.
+ */
+export declare const SimulateRequestSchema: GenMessage<SimulateRequest>;
+
+/**
+ * @generated from message trustix_ext.v1.SimulateResponse
+ */
+export declare type SimulateResponse = Message<"trustix_ext.v1.SimulateResponse"> & {
+  /**
+   * How much is known of each voter of either policy.
+   *
+   * @generated from field: repeated trustix_ext.v1.SimulatedVoter Voters = 1;
+   */
+  Voters: SimulatedVoter[];
+
+  /**
+   * Paths that were judged on this page.
+   *
+   * @generated from field: optional uint64 Count = 2;
+   */
+  Count: bigint;
+
+  /**
+   * @generated from field: repeated trustix_ext.v1.SimulatedGroup Groups = 3;
+   */
+  Groups: SimulatedGroup[];
+
+  /**
+   * There if they were asked for.
+   *
+   * @generated from field: repeated trustix_ext.v1.SimulatedPath Paths = 4;
+   */
+  Paths: SimulatedPath[];
+
+  /**
+   * Where the next page begins; absent when this is the last.
+   *
+   * @generated from field: optional bytes Next = 5;
+   */
+  Next: Uint8Array;
+
+  /**
+   * 0..1: the part of everything that is behind this page.
+   *
+   * @generated from field: optional double Done = 6;
+   */
+  Done: number;
+
+  /**
+   * Paths of this page whose values are not here, so that their claims were compared byte by byte.
+   *
+   * @generated from field: optional uint64 Uncompared = 7;
+   */
+  Uncompared: bigint;
+};
+
+/**
+ * Describes the message trustix_ext.v1.SimulateResponse.
+ * Use `create(SimulateResponseSchema)` to create a new message.
+ */
+export declare const SimulateResponseSchema: GenMessage<SimulateResponse>;
+
+/**
+ * @generated from message trustix_ext.v1.SimulatedVoter
+ */
+export declare type SimulatedVoter = Message<"trustix_ext.v1.SimulatedVoter"> & {
+  /**
+   * @generated from field: optional trustix_ext.v1.NamedVoter Voter = 1;
+   */
+  Voter?: NamedVoter | undefined;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.SimulatedVoter.Knowledge Known = 2;
+   */
+  Known: SimulatedVoter_Knowledge;
+
+  /**
+   * Why nothing is known, or why nothing counts; absent otherwise.
+   *
+   * @generated from field: optional string Why = 3;
+   */
+  Why: string;
+
+  /**
+   * On this page.
+   *
+   * @generated from field: optional uint64 Claims = 4;
+   */
+  Claims: bigint;
+};
+
+/**
+ * Describes the message trustix_ext.v1.SimulatedVoter.
+ * Use `create(SimulatedVoterSchema)` to create a new message.
+ */
+export declare const SimulatedVoterSchema: GenMessage<SimulatedVoter>;
+
+/**
+ * @generated from enum trustix_ext.v1.SimulatedVoter.Knowledge
+ */
+export enum SimulatedVoter_Knowledge {
+  /**
+   * Nothing: the node does not know it, or does not copy it.
+   *
+   * @generated from enum value: NOTHING = 0;
+   */
+  NOTHING = 0,
+
+  /**
+   * All that it claims.
+   *
+   * @generated from enum value: ALL = 1;
+   */
+  ALL = 1,
+
+  /**
+   * What it was asked for.
+   *
+   * @generated from enum value: SOME = 2;
+   */
+  SOME = 2,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.SimulatedVoter.Knowledge.
+ */
+export declare const SimulatedVoter_KnowledgeSchema: GenEnum<SimulatedVoter_Knowledge>;
+
+/**
+ * Paths on which the same voters hold the same views, so that one sentence tells all of them.
+ *
+ * @generated from message trustix_ext.v1.SimulatedGroup
+ */
+export declare type SimulatedGroup = Message<"trustix_ext.v1.SimulatedGroup"> & {
+  /**
+   * Tells groups apart, from page to page.
+   *
+   * @generated from field: optional string Pattern = 1;
+   */
+  Pattern: string;
+
+  /**
+   * @generated from field: optional uint64 Count = 2;
+   */
+  Count: bigint;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.SimulatedPath Example = 3;
+   */
+  Example?: SimulatedPath | undefined;
+};
+
+/**
+ * Describes the message trustix_ext.v1.SimulatedGroup.
+ * Use `create(SimulatedGroupSchema)` to create a new message.
+ */
+export declare const SimulatedGroupSchema: GenMessage<SimulatedGroup>;
+
+/**
+ * @generated from message trustix_ext.v1.SimulatedPath
+ */
+export declare type SimulatedPath = Message<"trustix_ext.v1.SimulatedPath"> & {
+  /**
+   * Absent if neither value nor entry says it.
+   *
+   * @generated from field: optional bytes Key = 1;
+   */
+  Key: Uint8Array;
+
+  /**
+   * H(key).
+   *
+   * @generated from field: optional bytes Path = 2;
+   */
+  Path: Uint8Array;
+
+  /**
+   * @generated from field: optional trustix_ext.v1.SimulatedPath.Changes Change = 3;
+   */
+  Change: SimulatedPath_Changes;
+
+  /**
+   * By the policy that the node runs.
+   *
+   * @generated from field: optional trustix_ext.v1.SimulatedVerdict Now = 4;
+   */
+  Now?: SimulatedVerdict | undefined;
+
+  /**
+   * By the one that is tried.
+   *
+   * @generated from field: optional trustix_ext.v1.SimulatedVerdict Tried = 5;
+   */
+  Tried?: SimulatedVerdict | undefined;
+};
+
+/**
+ * Describes the message trustix_ext.v1.SimulatedPath.
+ * Use `create(SimulatedPathSchema)` to create a new message.
+ */
+export declare const SimulatedPathSchema: GenMessage<SimulatedPath>;
+
+/**
+ * @generated from enum trustix_ext.v1.SimulatedPath.Changes
+ */
+export enum SimulatedPath_Changes {
+  /**
+   * Decided as before.
+   *
+   * @generated from enum value: SAME = 0;
+   */
+  SAME = 0,
+
+  /**
+   * @generated from enum value: STILL_UNDECIDED = 1;
+   */
+  STILL_UNDECIDED = 1,
+
+  /**
+   * @generated from enum value: NEWLY_DECIDED = 2;
+   */
+  NEWLY_DECIDED = 2,
+
+  /**
+   * @generated from enum value: NO_LONGER_DECIDED = 3;
+   */
+  NO_LONGER_DECIDED = 3,
+
+  /**
+   * @generated from enum value: OTHER_VALUE = 4;
+   */
+  OTHER_VALUE = 4,
+}
+
+/**
+ * Describes the enum trustix_ext.v1.SimulatedPath.Changes.
+ */
+export declare const SimulatedPath_ChangesSchema: GenEnum<SimulatedPath_Changes>;
+
+/**
+ * @generated from message trustix_ext.v1.SimulatedVerdict
+ */
+export declare type SimulatedVerdict = Message<"trustix_ext.v1.SimulatedVerdict"> & {
+  /**
+   * @generated from field: optional bool Decided = 1;
+   */
+  Decided: boolean;
+
+  /**
+   * Of the value; in canonical form where the values are here.
+   *
+   * @generated from field: optional bytes Digest = 2;
+   */
+  Digest: Uint8Array;
+
+  /**
+   * 0..100.
+   *
+   * @generated from field: optional int32 Confidence = 3;
+   */
+  Confidence: number;
+
+  /**
+   * @generated from field: optional bool Conflict = 4;
+   */
+  Conflict: boolean;
+
+  /**
+   * @generated from field: optional string Reason = 5;
+   */
+  Reason: string;
+};
+
+/**
+ * Describes the message trustix_ext.v1.SimulatedVerdict.
+ * Use `create(SimulatedVerdictSchema)` to create a new message.
+ */
+export declare const SimulatedVerdictSchema: GenMessage<SimulatedVerdict>;
+
+/**
  * Public, beside LogAPI.
  *
  * @generated from service trustix_ext.v1.LogExt
@@ -1731,6 +2178,26 @@ export declare const NodeExt: GenService<{
     methodKind: "unary";
     input: typeof LogHeadRequestSchema;
     output: typeof SeenHeadsResponseSchema;
+  },
+  /**
+   * Many keys at once, with votes and values but without proofs.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.DecideMany
+   */
+  decideMany: {
+    methodKind: "unary";
+    input: typeof DecideManyRequestSchema;
+    output: typeof DecideManyResponseSchema;
+  },
+  /**
+   * What a policy would decide of everything that is known here to be claimed, page by page.
+   *
+   * @generated from rpc trustix_ext.v1.NodeExt.Simulate
+   */
+  simulate: {
+    methodKind: "unary";
+    input: typeof SimulateRequestSchema;
+    output: typeof SimulateResponseSchema;
   },
 }>;
 
