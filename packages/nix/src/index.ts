@@ -1,6 +1,6 @@
 /**
  * L3. The Nix side of Trustix: what a builder runs (post-build hook, spool, closure submission) and what a user runs
- * (binary cache proxy).
+ * (binary caches that vote, binary cache proxy).
  */
 
 // For builders: noting what was built, and submitting it.

@@ -104,10 +104,12 @@ class AskedCaches implements CacheVoters {
   #toAsk(path: StorePath, voices: Voices): LogId[] {
     const { voters, clock, maxAgeMs = Infinity } = this.#options;
     const now = clock.now();
-    return voters.flatMap(({ id, recheckAfterMs }) => {
+    return voters.flatMap(({ id, recheckAfterMs, negativeMs }) => {
       const { own, claim, checkedAt } = voices.of(id);
       const known = claim ?? own;
-      if (known === undefined || now - known.confirmedAt > maxAgeMs) return [id];
+      if (known === undefined) return [id];
+      // One that was asked just now, and no longer says it, would not say it at once either.
+      if (now - known.confirmedAt > maxAgeMs) return now - checkedAt < negativeMs ? [] : [id];
       const askedAt = Math.max(known.confirmedAt, checkedAt);
       if (now - askedAt > recheckAfterMs * spread(path)) this.#recheck.add(id, path);
       return [];

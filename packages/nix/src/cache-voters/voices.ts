@@ -83,7 +83,7 @@ export class Voices {
     this.#set(id, { checkedAt: now });
   }
 
-  /** The order of `answers` does not matter. */
+  /** Whose answer comes first does not matter; of one cache's, the first is its answer. */
   add(answers: readonly NewAnswer[], now: number): void {
     const sorted = answers.toSorted((a, b) => (a.host < b.host ? -1 : 1));
     for (const { host, answer } of sorted) this.#addOwn(host, answer, now);

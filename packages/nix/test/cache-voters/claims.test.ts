@@ -147,6 +147,22 @@ describe("a cache that changes its answer", () => {
     expect(caches.memory.seconds).toMatchObject([{ voter: caches.cache("a").id, publicKey: undefined }]);
   });
 
+  test("under a policy that wants young votes it is asked again, and not with every decision", async () => {
+    await caches.add("a");
+    caches.serve("a", facts);
+    caches.open({ maxAgeMs: 3_600_000 });
+    await caches.votes(facts);
+    caches.serve("a", changed);
+    await caches.clock.advance(3_600_001);
+    for (let i = 0; i < 5; i++)
+      expect((await caches.votes(facts)).get("a")!.claim!.confirmedAt).toBe(caches.clock.now() - 3_600_001);
+    expect(caches.requests().length).toBe(2);
+    await caches.clock.advance(30_000);
+    await caches.votes(facts);
+    expect(caches.requests().length).toBe(3);
+    expect(caches.memory.seconds.length).toBe(1);
+  });
+
   test("an answer that nobody signed is no second answer", async () => {
     await caches.add("a");
     caches.serve("a", facts);
