@@ -4,7 +4,8 @@
  */
 import { RpcError } from "@trustix/client";
 import { utf8, utf8Text } from "@trustix/crypto";
-import type { DeciderState, ExplainedVoter, Explanation, ProxyDecision, ProxyVote } from "@trustix/nix";
+import type { DeciderState, ProxyDecision, ProxyVote } from "@trustix/nix";
+import type { ExplainedVoter, Explanation } from "@trustix/nix/explanation";
 import {
   formatCacheSignature,
   NixFormatError,
@@ -40,6 +41,8 @@ export interface DecisionSourceOptions {
   readonly clock: { now(): number };
   /** Whether decisions come with receipts. */
   readonly receipts: boolean;
+  /** Milliseconds that the node may take for votes and values, beyond what any call may. */
+  readonly budgetMs: number;
   /** Milliseconds that an undecided answer is waited for. */
   readonly waitMs: number;
   /** Keys of the binary caches that vote, by voter id: their signatures are passed on. */
@@ -52,7 +55,7 @@ const LOOK_WITHIN = 5000;
 const SHORTEST_WAIT = 1000;
 
 export function askDecisions(node: Connection, options: DecisionSourceOptions): DecisionSource {
-  const { clock, receipts, waitMs, cacheKeys } = options;
+  const { clock, receipts, budgetMs, waitMs, cacheKeys } = options;
   let generation = 0;
   let known = "";
   let state: DeciderState = { state: "not asked yet" };
@@ -72,17 +75,19 @@ export function askDecisions(node: Connection, options: DecisionSourceOptions): 
       state = { state: "away", since, why };
     }
   };
-  const ask = (storePath: string, Wait: boolean, WithReceipt: boolean, signal: AbortSignal, moreMs = 0) =>
-    node.call(NodeExt.method.explain, { Protocol: NIX.id, Key: utf8(storePath), Wait, WithReceipt }, signal, moreMs);
+  const ask = (storePath: string, Wait: boolean, WithReceipt: boolean, signal: AbortSignal, waitMs = 0) => {
+    const request = { Protocol: NIX.id, Key: utf8(storePath), Wait, WithReceipt };
+    return node.call(NodeExt.method.explain, request, signal, budgetMs + waitMs);
+  };
   /** A receipt that cannot be made just now costs nobody the decision. */
-  const askFor: typeof ask = async (storePath, wait, receipt, signal, moreMs) => {
+  const askFor: typeof ask = async (storePath, wait, receipt, signal, ms) => {
     try {
-      return await ask(storePath, wait, receipt, signal, moreMs);
+      return await ask(storePath, wait, receipt, signal, ms);
     } catch (error) {
       const isReceipt =
         receipt && error instanceof RpcError && error.code === "unavailable" && error.origin === "server";
       if (!isReceipt) throw error;
-      return ask(storePath, wait, false, signal, moreMs);
+      return ask(storePath, wait, false, signal, ms);
     }
   };
   return {

@@ -2,7 +2,7 @@
 import { isFieldSet } from "@bufbuild/protobuf";
 import { toHex } from "@trustix/crypto";
 import { explainPolicy, readReceipt } from "@trustix/decider";
-import type { ExplainedClaim, ExplainedVoter, Explanation, ShownBy } from "@trustix/nix";
+import type { ExplainedClaim, ExplainedVoter, Explanation, ShownBy } from "@trustix/nix/explanation";
 import { nodeCrypto } from "@trustix/node-crypto";
 import {
   ExplainResponse_Modes,

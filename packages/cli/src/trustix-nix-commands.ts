@@ -45,7 +45,8 @@ const COMMANDS: readonly CommandSpec[] = [
     summary: "serve a binary cache that has only what enough logs agree on",
     details:
       "Signs what was decided with a key of your own, for your own machine's Nix. What is undecided is 404, so that Nix\n" +
-      "asks its next cache; the reason stands in the Trustix-... header and in the log.",
+      "asks its next cache; /explain/HASH shows why in a browser, and the log has a line. Under `observe` and `warn` what a\n" +
+      "key of its upstream signed is served all the same. Receipts of what was served are kept in the state folder.",
     flags: [
       {
         words: "--privkey <file>",

@@ -24,7 +24,7 @@ import { askDecisions } from "../src/ask-decisions.ts";
 import type { Connection } from "../src/connect.ts";
 import { CLAIM, fakeState, RECEIPT, startFakeNode } from "./fake-node.ts";
 
-const OPTIONS = { clock: Date, receipts: false, waitMs: 0, cacheKeys: new Map() };
+const OPTIONS = { clock: Date, receipts: false, budgetMs: 0, waitMs: 0, cacheKeys: new Map() };
 
 let home: string;
 let node: Server;

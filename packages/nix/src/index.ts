@@ -55,15 +55,3 @@ export {
   type ReceiptFolderOptions,
   type ReceiptStatus,
 } from "./receipts/receipt-folder.ts";
-
-// A decision as people look at it.
-export {
-  describeProof,
-  explanationToJson,
-  type ExplainedClaim,
-  type ExplainedDecision,
-  type ExplainedVoter,
-  type Explanation,
-  type ShownBy,
-} from "./explanation/explanation.ts";
-export { explanationPage, type Consequence, type PageOptions } from "./explanation/page.ts";

@@ -9,7 +9,13 @@ import {
   type CachePublicKey,
   type CacheSecretKey,
 } from "@trustix/nix-formats";
-import { createBinaryCacheProxy, openReceiptFolder, type ReceiptFolder, type UpstreamConfig } from "@trustix/nix";
+import {
+  createBinaryCacheProxy,
+  openReceiptFolder,
+  PROXY_LIMITS,
+  type ReceiptFolder,
+  type UpstreamConfig,
+} from "@trustix/nix";
 import type { Config } from "@trustix/node";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { NIX } from "@trustix/protocol";
@@ -37,9 +43,12 @@ export const run: Action = async (input) => {
     async (node) => {
       const receipts = receiptFolder(input, config, log);
       const waitMs = waitOf(config);
+      // For votes, and again for the values.
+      const budgetMs = Math.max(PROXY_LIMITS.decideBudget, 2 * (config?.decisionBudgetMs ?? 0));
       const decisions = askDecisions(node, {
         clock: systemClock,
         receipts: receipts !== undefined,
+        budgetMs,
         waitMs,
         cacheKeys: cacheKeys(config),
       });
@@ -53,7 +62,7 @@ export const run: Action = async (input) => {
         decide: (path, signal) => decisions.decide(path, signal),
         explain: (path, signal) => decisions.explain(path, signal),
         ...(receipts !== undefined && { receipts }),
-        limits: { waitBudget: waitMs },
+        limits: { decideBudget: budgetMs, waitBudget: waitMs },
         generation: () => decisions.generation(),
         decider: () => decisions.state(),
         pathByHashPart: (hashPart) => decisions.pathByHashPart(fromNix32(hashPart, 20)),

@@ -1,16 +1,17 @@
 /** `trustix why`: who claims what for a path, since when, what shows it, and why it is decided as it is. Exit 3 if undecided. */
-import { toHex, utf8 } from "@trustix/crypto";
+import { utf8 } from "@trustix/crypto";
 import {
-  ExplainResponse_Modes,
-  NodeExt,
-  VoterAnswer_Shown,
-  type ExplainResponse,
-  type VoterAnswer,
-} from "@trustix/proto";
-import { NIX, findProtocol, parseNixValue, voteFromWire } from "@trustix/protocol";
+  explanationToJson,
+  type ExplainedClaim,
+  type ExplainedVoter,
+  type Explanation,
+} from "@trustix/nix/explanation";
+import { NodeExt } from "@trustix/proto";
+import { NIX, findProtocol } from "@trustix/protocol";
 import { EXIT, usageError } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
 import { withNode } from "../connect.ts";
+import { explanationOf } from "../explanation-of.ts";
 import { saveReceipt } from "../save-receipt.ts";
 
 export const run: Action = async (input) => {
@@ -22,8 +23,9 @@ export const run: Action = async (input) => {
   const request = { Protocol: protocol, Key: utf8(path), WithReceipt: receipt !== undefined };
   const answer = await withNode(input, (node) => node.call(NodeExt.method.explain, request));
   if (receipt !== undefined) await saveReceipt(input, receipt, answer.Receipt);
-  if (input.on("json")) io.out(JSON.stringify(whyJson(path, answer)));
-  else for (const line of whyLines(path, answer, io.now())) io.out(line);
+  const explanation = explanationOf(path, answer, false);
+  if (input.on("json")) io.out(JSON.stringify(explanationToJson(explanation)));
+  else for (const line of whyLines(explanation, io.now())) io.out(line);
   return answer.Decided ? EXIT.done : EXIT.refused;
 };
 
@@ -35,108 +37,61 @@ function protocolOf(input: CommandInput): string {
   return protocol.id;
 }
 
-function whyLines(path: string, answer: ExplainResponse, now: number): string[] {
-  const verdict = answer.Decided
-    ? `decided, confidence ${answer.Confidence}: ${claimText(answer.Digest, answer.Value)}`
-    : answer.Conflict
-      ? "not decided, because two values have enough"
-      : "not decided";
-  const width = Math.max(...answer.Answers.map(({ Name }) => Name.length), 0);
+function whyLines(explanation: Explanation, now: number): string[] {
+  const { key, decision, conflict, reason, voters, mode, letThrough } = explanation;
+  const verdict =
+    decision !== undefined
+      ? `decided, confidence ${decision.confidence}: ${claimText(decision)}`
+      : conflict
+        ? "not decided, because two values have enough"
+        : "not decided";
+  const width = Math.max(...voters.map(({ name }) => name.length), 0);
   return [
-    path,
-    `${verdict}`,
-    `  ${answer.Reason}`,
-    ...answer.Answers.flatMap((voter) => voterLines(voter, answer, width, now)),
-    `mode ${ExplainResponse_Modes[answer.Mode].toLowerCase()}${answer.LetThrough ? ": what the upstream's key signed is served all the same" : ""}`,
+    key,
+    verdict,
+    `  ${reason}`,
+    ...voters.flatMap((voter) => voterLines(voter, decision, width, now)),
+    `mode ${mode}${letThrough ? ": what the upstream's key signed is served all the same" : ""}`,
   ];
 }
 
-function voterLines(voter: VoterAnswer, answer: ExplainResponse, width: number, now: number): string[] {
-  const { Name, Operator } = voter;
-  const vote = voteFromWire(voter.Vote!);
-  const who = `  ${Name.padEnd(width)}${Operator === "" ? "" : ` (${Operator})`}`;
-  const said = vote.digest ?? (voter.Uncounted.length > 0 ? voter.Uncounted : undefined);
-  const differs = said !== undefined && answer.Decided && !agrees(voter, answer, said);
+function voterLines(voter: ExplainedVoter, decision: ExplainedClaim | undefined, width: number, now: number): string[] {
+  const { name, operator, outcome, reason, claim } = voter;
+  const who = `  ${name.padEnd(width)}${operator === undefined ? "" : ` (${operator})`}`;
+  const differs = claim !== undefined && decision !== undefined && claimText(claim) !== claimText(decision);
+  const indent = " ".repeat(width + 4);
   const words =
-    vote.outcome === "claims"
-      ? `claims ${claimText(said!, voter.Value)}${vote.reason === "" ? "" : ` (${vote.reason})`}${differs ? "  <- another result" : ""}`
-      : `${vote.outcome}${vote.reason === "" ? "" : `: ${vote.reason}`}`;
+    outcome === "claims" && claim !== undefined
+      ? `claims ${claimText(claim)}${differs ? "  <- another result" : ""}`
+      : `${outcome}${reason === "" ? "" : `: ${reason}`}`;
   return [
     `${who}  ${words}`,
-    ...(vote.outcome !== "claims" && said !== undefined
-      ? [`${" ".repeat(width + 4)}would claim ${claimText(said, voter.Value)}`]
-      : []),
-    ...proofLines(voter, now).map((line) => `${" ".repeat(width + 4)}${line}`),
+    ...(outcome !== "claims" && claim !== undefined ? [`${indent}would claim ${claimText(claim)}`] : []),
+    ...proofLines(voter, now).map((line) => `${indent}${line}`),
   ];
 }
 
-/** Compared by facts where the value is known: spelling is no difference. */
-function agrees({ Value }: VoterAnswer, answer: ExplainResponse, digest: Uint8Array): boolean {
-  if (Value.length > 0) return factsText(Value) === factsText(answer.Value);
-  return toHex(digest) === toHex(answer.Digest);
-}
-
-function proofLines({ ShownBy, TreeSize, Index, Since, Vote }: VoterAnswer, now: number): string[] {
-  const isClaim = Vote !== undefined && voteFromWire(Vote).outcome === "claims";
-  const since =
-    Since === 0n ? "" : `, known here since ${new Date(Number(Since)).toISOString().slice(0, 16).replace("T", " ")}`;
-  const isFresh = now - Number(Since) < 0 ? " (the node's clock is ahead)" : "";
-  switch (ShownBy) {
-    case VoterAnswer_Shown.BY_LOG:
-      return isClaim
-        ? [`shown: entry ${Index} of ${TreeSize}, in map and log under its signed head${since}${isFresh}`]
-        : [`shown: no entry among ${TreeSize}, under its signed head`];
-    case VoterAnswer_Shown.BY_NARINFO:
-      return [`shown: a narinfo signed by the cache's key${since}${isFresh}`];
-    case VoterAnswer_Shown.ASSERTED:
+function proofLines({ shownBy, since, outcome }: ExplainedVoter, now: number): string[] {
+  const known =
+    since === undefined ? "" : `, known here since ${new Date(since).toISOString().slice(0, 16).replace("T", " ")}`;
+  const isAhead = since !== undefined && since > now ? " (the node's clock is ahead)" : "";
+  switch (shownBy.kind) {
+    case "log":
+      return outcome === "claims"
+        ? [
+            `shown: entry ${shownBy.index} of ${shownBy.entries}, in map and log under its signed head${known}${isAhead}`,
+          ]
+        : [`shown: no entry among ${shownBy.entries}, under its signed head`];
+    case "narinfo":
+      return [`shown: a narinfo signed by the cache's key${known}${isAhead}`];
+    case "asserted":
       return [];
   }
 }
 
-function claimText(digest: Uint8Array, value: Uint8Array): string {
-  return factsText(value) ?? toHex(digest);
-}
-
-/** The NAR hash, size and number of references, where the value states facts. */
-function factsText(value: Uint8Array): string | undefined {
-  try {
-    const { narHash, narSize, references } = parseNixValue(value);
-    return `${narHash} (${narSize} bytes, ${references.length} reference${references.length === 1 ? "" : "s"})`;
-  } catch {
-    return undefined; // no claim of the Nix protocol, or none that could be had
-  }
-}
-
-function whyJson(path: string, answer: ExplainResponse): object {
-  return {
-    key: path,
-    decided: answer.Decided,
-    ...(answer.Decided && {
-      digest: toHex(answer.Digest),
-      confidence: answer.Confidence,
-      value: new TextDecoder().decode(answer.Value),
-    }),
-    conflict: answer.Conflict,
-    reason: answer.Reason,
-    mode: ExplainResponse_Modes[answer.Mode].toLowerCase(),
-    letThrough: answer.LetThrough,
-    time: Number(answer.Time),
-    voters: answer.Answers.map((voter) => {
-      const { logId, outcome, digest, reason } = voteFromWire(voter.Vote!);
-      return {
-        id: logId,
-        name: voter.Name,
-        ...(voter.Operator !== "" && { operator: voter.Operator }),
-        outcome,
-        ...(digest !== undefined && { digest: toHex(digest) }),
-        ...(voter.Uncounted.length > 0 && { uncounted: toHex(voter.Uncounted) }),
-        ...(voter.Value.length > 0 && { value: new TextDecoder().decode(voter.Value) }),
-        ...(reason !== "" && { reason }),
-        ...(voter.Since !== 0n && { since: Number(voter.Since) }),
-        shownBy: VoterAnswer_Shown[voter.ShownBy].toLowerCase().replace("by_", ""),
-        ...(voter.ShownBy === VoterAnswer_Shown.BY_LOG && { treeSize: Number(voter.TreeSize) }),
-        ...(voter.ShownBy === VoterAnswer_Shown.BY_LOG && outcome === "claims" && { index: Number(voter.Index) }),
-      };
-    }),
-  };
+/** The NAR hash, size and number of references, where the value states facts: spelling is no difference. */
+function claimText({ digest, facts }: ExplainedClaim): string {
+  if (facts === undefined) return digest;
+  const { narHash, narSize, references } = facts;
+  return `${narHash} (${narSize} bytes, ${references.length} reference${references.length === 1 ? "" : "s"})`;
 }

@@ -1,242 +1,64 @@
 /**
- * An explanation as one page that needs nothing else: no script, nothing fetched, works without either. Everything in it is
- * escaped (`html.ts`); whoever sends it forbids scripts besides.
+ * Pages that need nothing else: no script, nothing fetched, one file, light and dark. Everything in one is escaped (`html.ts`);
+ * whoever sends it forbids all but its style besides.
  */
-import { describeProof, type ExplainedClaim, type ExplainedVoter, type Explanation } from "./explanation.ts";
 import { html, printHtml, type Html } from "./html.ts";
-import { STYLE } from "./style.ts";
 
-/** What becomes of the path where the page comes from, in words. */
-export interface Consequence {
-  readonly tone: Tone;
-  readonly headline: string;
-  /** One sentence; may be empty. */
-  readonly why: string;
-}
-
-export type Tone = "good" | "care" | "bad";
-
-export interface PageOptions {
-  readonly consequence: Consequence | undefined;
-  readonly receipt: { readonly href: string; readonly keptSince: number | undefined } | undefined;
-  readonly jsonHref: string | undefined;
-}
-
-export function explanationPage(explanation: Explanation, { consequence, receipt, jsonHref }: PageOptions): string {
-  const { key: path, time, policy, decision } = explanation;
-  const camps = campsOf(explanation);
-  return page(
-    nameIn(path),
-    html`<h1>${nameIn(path)}</h1>
-      <p class="path"><code>${path}</code></p>
-      ${verdictCard(explanation)}${consequence === undefined ? undefined : consequenceCard(consequence)}
-      <h2>Who says what</h2>
-      ${votersTable(explanation.voters, camps)} ${decision?.facts === undefined ? undefined : factsList(decision)}
-      ${policy.length === 0 ? undefined : policyList(policy)}
-      ${receipt === undefined ? undefined : receiptSection(receipt)}
-      <footer>
-        As of ${moment(time)}, by this machine's node. Times are UTC.
-        ${jsonHref === undefined ? undefined : html`<a href="${jsonHref}">The same as JSON</a>.`}
-      </footer>`,
-  );
+/** The whole file. */
+export function printPage(title: string, body: Html): string {
+  const head = html`<meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>${title} · Trustix</title>`;
+  return `<!doctype html>\n<html lang="en">\n<head>${printHtml(head)}\n<style>${PAGE_STYLE}</style></head>\n<body><main>${printHtml(body)}</main></body>\n</html>\n`;
 }
 
 /** A page that says one thing: that there is no such path, or that nobody can be asked. */
 export function messagePage(title: string, sentences: readonly string[]): string {
-  return page(
+  return printPage(
     title,
     html`<h1>${title}</h1>
       ${sentences.map((sentence) => html`<p>${sentence}</p> `)}`,
   );
 }
 
-function page(title: string, body: Html): string {
-  const head = html`<meta charset="utf-8" />
-    <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <title>${title} · Trustix</title>`;
-  return `<!doctype html>\n<html lang="en">\n<head>${printHtml(head)}\n<style>${STYLE}</style></head>\n<body><main>${printHtml(body)}</main></body>\n</html>\n`;
-}
-
-function verdictCard({ decision, conflict, reason, until }: Explanation): Html {
-  const [tone, headline] =
-    decision !== undefined
-      ? ["good", "Enough of them agree"]
-      : conflict
-        ? ["bad", "Conflict: more than one value has enough"]
-        : ["care", "Not decided"];
-  const confidence = decision === undefined ? undefined : html`<p>Confidence ${decision.confidence} of 100.</p>`;
-  const end = until === undefined ? undefined : html`<p>Holds until ${moment(until)}.</p>`;
-  return html`<div class="card ${tone}">
-    <strong>${headline}</strong>
-    <p>${sentence(reason)}</p>
-    ${confidence}${end}
-  </div>`;
-}
-
-function consequenceCard({ tone, headline, why }: Consequence): Html {
-  return html`<div class="card ${tone}">
-    <strong>${headline}</strong>${why === "" ? undefined : html`<p>${sentence(why)}</p>`}
-  </div>`;
-}
-
-interface Camp {
-  readonly letter: string;
-  /** Of its style: the decided one looks like no other. */
-  readonly look: string;
-}
-
-/** Which claims are the same, by a letter: A is the decided one, else the one of most voters that count. */
-function campsOf({ decision, voters }: Explanation): ReadonlyMap<string, Camp> {
-  const sizes = new Map<string, number>();
-  for (const { claim, outcome } of voters) {
-    if (claim === undefined) continue;
-    const key = campKey(claim);
-    sizes.set(key, (sizes.get(key) ?? 0) + (outcome === "claims" ? 1 : 0));
-  }
-  const first = decision === undefined ? undefined : campKey(decision);
-  const rank = ([key, size]: readonly [string, number]): number => (key === first ? Infinity : size);
-  const sorted = [...sizes].sort((a, b) => rank(b) - rank(a));
-  return new Map(
-    sorted.map(([key], i) => {
-      const look = key === first ? "camp-decided" : `camp-${i % 3}`;
-      return [key, { letter: i < 26 ? String.fromCharCode(65 + i) : String(i + 1), look }];
-    }),
-  );
-}
-
-/** Two spellings of the same facts are one. */
-function campKey({ digest, facts }: ExplainedClaim): string {
-  if (facts === undefined) return digest;
-  return JSON.stringify([facts.narHash, facts.narSize, facts.references]);
-}
-
-function votersTable(voters: readonly ExplainedVoter[], camps: ReadonlyMap<string, Camp>): Html {
-  if (voters.length === 0) return html`<p>Nobody votes.</p>`;
-  return html`<div class="wide">
-    <table>
-      <thead>
-        <tr>
-          <th>Voter</th>
-          <th>Says</th>
-          <th>Known here since</th>
-          <th>Shown by</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${voters.map((voter) => voterRow(voter, camps))}
-      </tbody>
-    </table>
-  </div>`;
-}
-
-function voterRow(voter: ExplainedVoter, camps: ReadonlyMap<string, Camp>): Html {
-  const { id, name, operator, since, shownBy } = voter;
-  const shown =
-    shownBy.kind === "narinfo"
-      ? html`<details>
-          <summary>${describeProof(voter)}</summary>
-          <code class="lines">${narInfoText(shownBy.narInfo)}</code>
-        </details>`
-      : html`${describeProof(voter)}`;
-  return html`<tr>
-    <th scope="row">
-      ${name}<small
-        >${operator === undefined ? undefined : html`of ${operator} · `}<code>${id.slice(0, 8)}</code></small
-      >
-    </th>
-    <td>${saying(voter, camps)}</td>
-    <td>${since === undefined ? undefined : html`<span class="date">${moment(since)}</span>`}</td>
-    <td>${shown}</td>
-  </tr>`;
-}
-
-const SAYS = {
-  claims: "claims nothing usable",
-  absent: "has no claim",
-  unreachable: "could not be reached",
-  unverifiable: "could not be verified",
-  stale: "is stale: does not count",
-  excluded: "is excluded: does not count",
-} as const;
-
-function saying({ outcome, reason, claim }: ExplainedVoter, camps: ReadonlyMap<string, Camp>): Html {
-  const why = reason === "" ? undefined : html`<small>${sentence(reason)}</small>`;
-  if (outcome === "claims" && claim !== undefined) return html`${claimed(claim, camps)}${why}`;
-  const isOut = outcome === "excluded" || outcome === "unverifiable";
-  const said = isOut ? html`<span class="out">${SAYS[outcome]}</span>` : html`${SAYS[outcome]}`;
-  const besides = claim === undefined ? undefined : html`<small>It claims <s>${claimed(claim, camps)}</s></small>`;
-  return html`${said}${why}${besides}`;
-}
-
-function claimed(claim: ExplainedClaim, camps: ReadonlyMap<string, Camp>): Html {
-  const { letter, look } = camps.get(campKey(claim))!;
-  const { facts, digest } = claim;
-  const what = facts === undefined ? `value ${digest.slice(0, 16)}…` : facts.narHash;
-  return html`<span class="claim"><span class="camp ${look}">${letter}</span><code>${what}</code></span>`;
-}
-
-function factsList({ facts, digest }: ExplainedClaim): Html {
-  const { narHash, narSize, references } = facts!;
-  const list = references.map((reference) => html`<li><code>${reference}</code></li>`);
-  const count = `${references.length} ${references.length === 1 ? "path" : "paths"}`;
-  return html`<h2>What was decided</h2>
-    <div class="card">
-      <dl>
-        <dt>NAR hash</dt>
-        <dd><code>${narHash}</code></dd>
-        <dt>NAR size</dt>
-        <dd>${narSize.toLocaleString("en")} bytes</dd>
-        <dt>Refers to</dt>
-        <dd>
-          ${
-            list.length === 0
-              ? "nothing"
-              : html`<details>
-                  <summary>${count}</summary>
-                  <ul>
-                    ${list}
-                  </ul>
-                </details>`
-          }
-        </dd>
-        <dt>Digest</dt>
-        <dd><code>${digest}</code></dd>
-      </dl>
-    </div>`;
-}
-
-function policyList(policy: readonly string[]): Html {
-  return html`<h2>By which policy</h2>
-    <ul>
-      ${policy.map((one) => html`<li>${sentence(one)}</li>`)}
-    </ul>`;
-}
-
-function receiptSection({ href, keptSince }: { readonly href: string; readonly keptSince: number | undefined }): Html {
-  const when = keptSince === undefined ? html`of this decision` : html`kept when it was served, ${moment(keptSince)}`;
-  return html`<h2>Show it to somebody else</h2>
-    <p>
-      <a href="${href}" download>The receipt</a> ${when}: one file that <code>trustix verify FILE</code> checks offline,
-      on any machine, by its own keys and policy.
-    </p>`;
-}
-
-function nameIn(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 34) || path;
-}
-
-function moment(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
-}
-
-function sentence(text: string): string {
-  const short = text.length > MAX_SENTENCE ? `${text.slice(0, MAX_SENTENCE)}…` : text;
-  const begun = short.charAt(0).toUpperCase() + short.slice(1);
-  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
-}
-
-const MAX_SENTENCE = 4000;
-
-function narInfoText(bytes: Uint8Array): string {
-  return Buffer.from(bytes.subarray(0, MAX_SENTENCE)).toString("utf8");
-}
+/** Classes: `card` with `good`, `care` or `bad`; `wide` around a table; `claim`, `camp`, `date` and `out` within it. */
+export const PAGE_STYLE = `
+:root { color-scheme: light dark;
+  --back: #fbfbf9; --card: #ffffff; --text: #1d2327; --quiet: #5b666e; --line: #dfe3e0;
+  --good: #12693c; --good-back: #e6f4ea; --bad: #a3210f; --bad-back: #fdeae6; --care: #7a5200; --care-back: #fdf3dc;
+  --b: #8f3d7c; --c: #2c5f9e; --d: #7a5200; }
+@media (prefers-color-scheme: dark) { :root {
+  --back: #15191b; --card: #1e2427; --text: #e6eaea; --quiet: #9eaab0; --line: #343d41;
+  --good: #7fd6a0; --good-back: #17301f; --bad: #ff9d8a; --bad-back: #3a1d18; --care: #f0c869; --care-back: #33290f;
+  --b: #e39ad0; --c: #8fbcf5; --d: #f0c869; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--back); color: var(--text);
+  font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 2.2rem 0 .6rem; }
+p { margin: .4rem 0; }
+code { font-family: ui-monospace, "DejaVu Sans Mono", Consolas, monospace; font-size: .86em; overflow-wrap: anywhere; }
+.lines { white-space: pre-wrap; }
+.path, .quiet, footer { color: var(--quiet); }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .9rem 1.1rem; margin-top: 1.2rem; }
+.card > strong { display: block; font-size: 1.15rem; }
+.good { background: var(--good-back); border-color: var(--good); } .good > strong { color: var(--good); }
+.bad { background: var(--bad-back); border-color: var(--bad); } .bad > strong { color: var(--bad); }
+.care { background: var(--care-back); border-color: var(--care); } .care > strong { color: var(--care); }
+.wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; background: var(--card); }
+table { border-collapse: collapse; width: 100%; min-width: 56rem; font-size: .94rem; }
+th, td { text-align: left; vertical-align: top; padding: .55rem .8rem; border-bottom: 1px solid var(--line); }
+tr:last-child > * { border-bottom: 0; }
+thead th { color: var(--quiet); font-weight: 600; white-space: nowrap; }
+tbody th { font-weight: 600; white-space: nowrap; }
+td small, th small { display: block; color: var(--quiet); font-weight: 400; font-size: .88em; }
+.camp { display: inline-block; min-width: 1.5em; text-align: center; border: 1.5px solid currentColor; border-radius: .35em;
+  font-weight: 700; margin-right: .45em; }
+.camp-decided { color: var(--good); } .camp-0 { color: var(--c); } .camp-1 { color: var(--b); } .camp-2 { color: var(--d); }
+.claim, .date { white-space: nowrap; }
+.out { color: var(--bad); font-weight: 600; } s { color: var(--quiet); }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1rem; margin: 0; } dt { color: var(--quiet); } dd { margin: 0; min-width: 0; }
+ul { margin: .3rem 0; padding-left: 1.2rem; }
+a { color: inherit; } footer { margin-top: 2.5rem; font-size: .88rem; }
+`;

@@ -13,8 +13,8 @@ import { isIP } from "node:net";
 import { toBase64, utf8 } from "@trustix/crypto";
 import { baseNameOf, hashPartOf, nameOf, parseStorePath, type StorePath } from "@trustix/nix-formats";
 import { explanationToJson, type Explanation } from "../explanation/explanation.ts";
-import { explanationPage, messagePage, type Consequence } from "../explanation/page.ts";
-import { STYLE } from "../explanation/style.ts";
+import { explanationPage, type Consequence } from "../explanation/explanation-page.ts";
+import { messagePage, PAGE_STYLE } from "../explanation/page.ts";
 import { deadline, unlessAborted } from "../http/deadline.ts";
 import type { KeptReceipt } from "../receipts/receipt-folder.ts";
 import type { ProxyLimits, ProxyOptions } from "./model.ts";
@@ -41,7 +41,7 @@ export class ExplainServer {
 
   constructor(options: ExplainServerOptions) {
     this.#options = options;
-    const style = toBase64(options.proxy.crypto.sha256(utf8(STYLE)));
+    const style = toBase64(options.proxy.crypto.sha256(utf8(PAGE_STYLE)));
     this.#policy = `default-src 'none'; style-src 'sha256-${style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
   }
 

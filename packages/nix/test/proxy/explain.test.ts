@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { formatSriHash, hashPartOf, sha256Hash, type SignedFacts } from "@trustix/nix-formats";
 import { encodeNixValue, parseNixValue } from "@trustix/protocol";
-import type { ExplainedVoter, Explanation, ReceiptFolder } from "../../src/index.ts";
+import type { ExplainedVoter, Explanation } from "../../src/explanation/index.ts";
+import type { ReceiptFolder } from "../../src/index.ts";
 import { cached, decided, narInfoTarget, packageOf, serve, World } from "./world.ts";
 
 let world: World;

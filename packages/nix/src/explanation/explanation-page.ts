@@ -1,0 +1,223 @@
+/** An explanation as a page for a person. */
+import { describeProof, type ExplainedClaim, type ExplainedVoter, type Explanation } from "./explanation.ts";
+import { html, type Html } from "./html.ts";
+import { printPage } from "./page.ts";
+
+/** What becomes of the path where the page comes from, in words. */
+export interface Consequence {
+  readonly tone: Tone;
+  readonly headline: string;
+  /** One sentence; may be empty. */
+  readonly why: string;
+}
+
+export type Tone = "good" | "care" | "bad";
+
+export interface PageOptions {
+  readonly consequence: Consequence | undefined;
+  readonly receipt: { readonly href: string; readonly keptSince: number | undefined } | undefined;
+  readonly jsonHref: string | undefined;
+}
+
+export function explanationPage(explanation: Explanation, { consequence, receipt, jsonHref }: PageOptions): string {
+  const { key: path, time, policy, decision } = explanation;
+  const camps = campsOf(explanation);
+  return printPage(
+    nameIn(path),
+    html`<h1>${nameIn(path)}</h1>
+      <p class="path"><code>${path}</code></p>
+      ${verdictCard(explanation)}${consequence === undefined ? undefined : consequenceCard(consequence)}
+      <h2>Who says what</h2>
+      ${votersTable(explanation.voters, camps)} ${decision?.facts === undefined ? undefined : factsList(decision)}
+      ${policy.length === 0 ? undefined : policyList(policy)}
+      ${receipt === undefined ? undefined : receiptSection(receipt)}
+      <footer>
+        As of ${moment(time)}, by this machine's node. Times are UTC.
+        ${jsonHref === undefined ? undefined : html`<a href="${jsonHref}">The same as JSON</a>.`}
+      </footer>`,
+  );
+}
+
+function verdictCard({ decision, conflict, reason, until }: Explanation): Html {
+  const [tone, headline] =
+    decision !== undefined
+      ? ["good", "Enough of them agree"]
+      : conflict
+        ? ["bad", "Conflict: more than one value has enough"]
+        : ["care", "Not decided"];
+  const confidence = decision === undefined ? undefined : html`<p>Confidence ${decision.confidence} of 100.</p>`;
+  const end = until === undefined ? undefined : html`<p>Holds until ${moment(until)}.</p>`;
+  return html`<div class="card ${tone}">
+    <strong>${headline}</strong>
+    <p>${sentence(reason)}</p>
+    ${confidence}${end}
+  </div>`;
+}
+
+function consequenceCard({ tone, headline, why }: Consequence): Html {
+  return html`<div class="card ${tone}">
+    <strong>${headline}</strong>${why === "" ? undefined : html`<p>${sentence(why)}</p>`}
+  </div>`;
+}
+
+interface Camp {
+  readonly letter: string;
+  /** Of its style: the decided one looks like no other. */
+  readonly look: string;
+}
+
+/** Which claims are the same, by a letter: A is the decided one, else the one of most voters that count. */
+function campsOf({ decision, voters }: Explanation): ReadonlyMap<string, Camp> {
+  const sizes = new Map<string, number>();
+  for (const { claim, outcome } of voters) {
+    if (claim === undefined) continue;
+    const key = campKey(claim);
+    sizes.set(key, (sizes.get(key) ?? 0) + (outcome === "claims" ? 1 : 0));
+  }
+  const first = decision === undefined ? undefined : campKey(decision);
+  const rank = ([key, size]: readonly [string, number]): number => (key === first ? Infinity : size);
+  const sorted = [...sizes].sort((a, b) => rank(b) - rank(a));
+  return new Map(
+    sorted.map(([key], i) => {
+      const look = key === first ? "camp-decided" : `camp-${i % 3}`;
+      return [key, { letter: i < 26 ? String.fromCharCode(65 + i) : String(i + 1), look }];
+    }),
+  );
+}
+
+/** Two spellings of the same facts are one. */
+function campKey({ digest, facts }: ExplainedClaim): string {
+  if (facts === undefined) return digest;
+  return JSON.stringify([facts.narHash, facts.narSize, facts.references]);
+}
+
+function votersTable(voters: readonly ExplainedVoter[], camps: ReadonlyMap<string, Camp>): Html {
+  if (voters.length === 0) return html`<p>Nobody votes.</p>`;
+  return html`<div class="wide">
+    <table>
+      <thead>
+        <tr>
+          <th>Voter</th>
+          <th>Says</th>
+          <th>Known here since</th>
+          <th>Shown by</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${voters.map((voter) => voterRow(voter, camps))}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+function voterRow(voter: ExplainedVoter, camps: ReadonlyMap<string, Camp>): Html {
+  const { id, name, operator, since, shownBy } = voter;
+  const shown =
+    shownBy.kind === "narinfo"
+      ? html`<details>
+          <summary>${describeProof(voter)}</summary>
+          <code class="lines">${narInfoText(shownBy.narInfo)}</code>
+        </details>`
+      : html`${describeProof(voter)}`;
+  return html`<tr>
+    <th scope="row">
+      ${name}<small
+        >${operator === undefined ? undefined : html`of ${operator} · `}<code>${id.slice(0, 8)}</code></small
+      >
+    </th>
+    <td>${saying(voter, camps)}</td>
+    <td>${since === undefined ? undefined : html`<span class="date">${moment(since)}</span>`}</td>
+    <td>${shown}</td>
+  </tr>`;
+}
+
+const SAYS = {
+  claims: "claims nothing usable",
+  absent: "has no claim",
+  unreachable: "could not be reached",
+  unverifiable: "could not be verified",
+  stale: "is stale: does not count",
+  excluded: "is excluded: does not count",
+} as const;
+
+function saying({ outcome, reason, claim }: ExplainedVoter, camps: ReadonlyMap<string, Camp>): Html {
+  const why = reason === "" ? undefined : html`<small>${sentence(reason)}</small>`;
+  if (outcome === "claims" && claim !== undefined) return html`${claimed(claim, camps)}${why}`;
+  const isOut = outcome === "excluded" || outcome === "unverifiable";
+  const said = isOut ? html`<span class="out">${SAYS[outcome]}</span>` : html`${SAYS[outcome]}`;
+  const besides = claim === undefined ? undefined : html`<small>It claims <s>${claimed(claim, camps)}</s></small>`;
+  return html`${said}${why}${besides}`;
+}
+
+function claimed(claim: ExplainedClaim, camps: ReadonlyMap<string, Camp>): Html {
+  const { letter, look } = camps.get(campKey(claim))!;
+  const { facts, digest } = claim;
+  const what = facts === undefined ? `value ${digest.slice(0, 16)}…` : facts.narHash;
+  return html`<span class="claim"><span class="camp ${look}">${letter}</span><code>${what}</code></span>`;
+}
+
+function factsList({ facts, digest }: ExplainedClaim): Html {
+  const { narHash, narSize, references } = facts!;
+  const list = references.map((reference) => html`<li><code>${reference}</code></li>`);
+  const count = `${references.length} ${references.length === 1 ? "path" : "paths"}`;
+  return html`<h2>What was decided</h2>
+    <div class="card">
+      <dl>
+        <dt>NAR hash</dt>
+        <dd><code>${narHash}</code></dd>
+        <dt>NAR size</dt>
+        <dd>${narSize.toLocaleString("en")} bytes</dd>
+        <dt>Refers to</dt>
+        <dd>
+          ${
+            list.length === 0
+              ? "nothing"
+              : html`<details>
+                  <summary>${count}</summary>
+                  <ul>
+                    ${list}
+                  </ul>
+                </details>`
+          }
+        </dd>
+        <dt>Digest</dt>
+        <dd><code>${digest}</code></dd>
+      </dl>
+    </div>`;
+}
+
+function policyList(policy: readonly string[]): Html {
+  return html`<h2>By which policy</h2>
+    <ul>
+      ${policy.map((one) => html`<li>${sentence(one)}</li>`)}
+    </ul>`;
+}
+
+function receiptSection({ href, keptSince }: { readonly href: string; readonly keptSince: number | undefined }): Html {
+  const when = keptSince === undefined ? html`of this decision` : html`kept when it was served, ${moment(keptSince)}`;
+  return html`<h2>Show it to somebody else</h2>
+    <p>
+      <a href="${href}" download>The receipt</a> ${when}: one file that <code>trustix verify FILE</code> checks offline,
+      on any machine, by its own keys and policy.
+    </p>`;
+}
+
+function nameIn(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 34) || path;
+}
+
+function moment(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+}
+
+function sentence(text: string): string {
+  const short = text.length > MAX_SENTENCE ? `${text.slice(0, MAX_SENTENCE)}…` : text;
+  const begun = short.charAt(0).toUpperCase() + short.slice(1);
+  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
+}
+
+const MAX_SENTENCE = 4000;
+
+function narInfoText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.subarray(0, MAX_SENTENCE)).toString("utf8");
+}
