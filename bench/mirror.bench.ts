@@ -88,6 +88,7 @@ async function serve(): Promise<void> {
       decide: NO_DECISIONS,
       simulate: NO_SIMULATION,
       receipts: NO_RECEIPTS,
+      configuration: { file: "trustix.toml", readAt: 0 },
       generation: () => "bench",
       tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },
       signedCalls: { checkTime: unused, take: unused },

@@ -3,7 +3,7 @@
  * needs and knows no other; they are opened in the order in which they rely on each other and closed in reverse, also
  * when opening fails half-way.
  */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { type Evidence, evidenceSubject, type RpcTransport, signCalls } from "@trustix/client";
 import { type Crypto, equalBytes, toHex, utf8Text } from "@trustix/crypto";
 import { createSandbox, type Sandbox, type Proof, writeReceipt } from "@trustix/decider";
@@ -108,6 +108,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
 async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daemon, "close">> {
   const { config, crypto, clock, log } = options;
+  const started = clock.now();
   for (const warning of config.warnings) log.warn({ config: config.path }, warning);
   const listeners = chooseListeners(options);
   const tokens = await openKnownTokens(join(options.state, "tokens"), await grantsOf(options, config));
@@ -238,6 +239,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const start = toHex(options.randomSeed().subarray(0, 8));
   const generation = (): string => `${start} ${follower.revision()} ${mirror.revision()} ${builders.revision()}`;
   const { version } = options;
+  const configuration = { file: resolve(config.path), readAt: started };
   const who = { tokens, signedCalls };
   const logs = { caches: votingCaches(local, caches) };
   const opinions = { follower, mirror, builders, policies: config.deciders, decide, simulate, receipts, generation };
@@ -246,6 +248,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     clock,
     limits,
     version,
+    configuration,
     published,
     values,
     allValues,

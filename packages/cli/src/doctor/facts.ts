@@ -24,15 +24,17 @@ export type ConfigurationFacts =
   | ({ readonly kind: "read" } & ReadConfiguration);
 
 export interface ReadConfiguration {
+  /** Absolute. */
   readonly file: string;
+  /** Milliseconds since 1970 when it was last changed. */
+  readonly changedAt: number;
   readonly warnings: readonly string[];
   readonly published: readonly NamedLog[];
   readonly followed: readonly NamedLog[];
   /** Binary caches that vote. */
-  readonly caches: readonly { readonly name: string; readonly keys: readonly string[] }[];
+  readonly caches: readonly NamedLog[];
   /** Keys (`name:base64`) that caches are fetched from with, by whom. */
   readonly upstreamKeys: readonly { readonly key: string; readonly url: string }[];
-  readonly remotes: readonly string[];
   readonly pollIntervalMs: number;
   readonly policies: readonly PolicyFacts[];
 }

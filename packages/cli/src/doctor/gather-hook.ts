@@ -10,7 +10,6 @@ import { delimiter, dirname, join } from "node:path";
 import { quoted } from "../words.ts";
 import type { Io } from "../command.ts";
 import type { HookFacts } from "./facts.ts";
-import {} from "./finding.ts";
 
 const LIMIT_MS = 10_000;
 const MAX_SCRIPT = 64 * 1024;
@@ -58,7 +57,7 @@ async function isOurs(path: string): Promise<boolean> {
   const file = await open(path, "r");
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_SCRIPT), 0, MAX_SCRIPT, 0);
-    return /trustix/.test(buffer.toString("latin1", 0, bytesRead));
+    return /trustix-nix/.test(buffer.toString("latin1", 0, bytesRead));
   } finally {
     await file.close();
   }

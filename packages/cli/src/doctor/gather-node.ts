@@ -1,5 +1,7 @@
 /** The configuration and the running node, as they are found: what is wrong with them is a fact like any other. */
 import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { analysePolicy } from "@trustix/decider";
 import { formatPublicCacheKey } from "@trustix/nix-formats";
 import type { Config } from "@trustix/node";
@@ -12,40 +14,41 @@ import { withNode, type Connection } from "../connect.ts";
 import { defaultAddress, defaultConfigFile } from "../default-places.ts";
 import { explainError } from "../explain-error.ts";
 import { isHere, type Place } from "./ask-places.ts";
-import type { ConfigurationFacts, NamedLog, NodeFacts } from "./facts.ts";
+import type { ConfigurationFacts, NamedLog, NodeFacts, ReadConfiguration } from "./facts.ts";
 
 export async function gatherConfiguration(
   input: CommandInput,
 ): Promise<{ facts: ConfigurationFacts; config: Config | undefined }> {
-  const file = input.text("config") ?? defaultConfigFile(input.io);
+  const given = input.text("config") ?? defaultConfigFile(input.io);
+  const file = resolve(input.io.cwd, given);
   if (input.text("config") === undefined && !existsSync(file))
     return { facts: { kind: "absent", file }, config: undefined };
   try {
+    // Before it is read: what changes meanwhile is noticed.
+    const { mtimeMs } = await stat(file);
     const config = await checkedConfig(input, false);
-    return { facts: { kind: "read", ...summaryOf(config, input.io.now()) }, config };
+    return { facts: { kind: "read", file, changedAt: mtimeMs, ...summaryOf(config, input.io.now()) }, config };
   } catch (error) {
     const { message, hint, bug } = await explainError(error, () => undefined);
     if (bug) throw error;
-    return { facts: { kind: "broken", file, problems: message, hint }, config: undefined };
+    return { facts: { kind: "broken", file, problems: message.replaceAll(`${given}: `, ""), hint }, config: undefined };
   }
 }
 
-function summaryOf(config: Config, now: number): Omit<Extract<ConfigurationFacts, { kind: "read" }>, "kind"> {
-  const named = ({ info, name }: Config["subscribers"][number]): NamedLog => ({
+function summaryOf(config: Config, now: number): Omit<ReadConfiguration, "file" | "changedAt"> {
+  const named = ({ info, name }: Pick<Config["voters"][number], "info" | "name">): NamedLog => ({
     id: info.id,
     name,
     isNix: info.protocol.id === NIX.id,
   });
   return {
-    file: config.path,
     warnings: config.warnings,
-    published: config.publishers.map((log) => named({ ...log, copy: "none" })),
+    published: config.publishers.map(named),
     followed: config.subscribers.map(named),
-    caches: config.voters.map(({ name, publicKeys }) => ({ name, keys: publicKeys.map(formatPublicCacheKey) })),
+    caches: config.voters.map(named),
     upstreamKeys: upstreamsOf(config).flatMap(({ url, publicKeys }) =>
       publicKeys.map((key) => ({ url, key: formatPublicCacheKey(key) })),
     ),
-    remotes: config.remotes,
     pollIntervalMs: config.pollIntervalMs,
     policies: config.deciders.map((policy) => ({
       protocol: policy.protocol.name,
@@ -63,6 +66,7 @@ export function placesOf(config: Config | undefined): Place[] {
   const cache = (url: string, role: string): Place => ({ url, role, isCache: true });
   return [
     ...config.remotes.map((url): Place => ({ url, role: "remote", isCache: false })),
+    ...config.peers.map((url): Place => ({ url, role: "peer", isCache: false })),
     ...config.voters.flatMap(({ name, urls }) => urls.map((url) => cache(url, `cache that votes as ${name}`))),
     ...upstreamsOf(config).map(({ url }) => cache(url, "upstream of the proxy")),
   ];

@@ -1,8 +1,9 @@
 /** The node's configuration, its policies, its state folder, and whether the running daemon goes by the same. */
 import { toBase64 } from "@trustix/crypto";
+import type { StatusResponse } from "@trustix/proto";
 import { VERSION } from "../version.ts";
 import { counted, quoted } from "../words.ts";
-import type { ConfigurationFacts, NodeFacts, ReadConfiguration, StateFacts } from "./facts.ts";
+import type { ConfigurationFacts, NamedLog, NodeFacts, ReadConfiguration, StateFacts } from "./facts.ts";
 import { findingsOf, type Finding } from "./finding.ts";
 
 const finding = findingsOf("configuration");
@@ -85,10 +86,11 @@ export function judgeNode(node: NodeFacts, configuration: ConfigurationFacts, st
   const note = `end it and start it again: ${start}`;
   const findings: Finding[] = [];
   if (configuration.kind === "read") {
-    const differences = differingLogs(node.status, configuration);
-    if (differences.length > 0) {
-      const found = `it goes by another configuration than ${configuration.file}: ${differences.join("; ")}`;
-      findings.push(finding("wrong", looked, found, { note }));
+    const differences = differencesOf(node.status, configuration);
+    if (differences.length > 0) findings.push(finding("wrong", looked, differences.join("; "), { note }));
+    else if (status.ConfigRead !== 0n && configuration.changedAt > Number(status.ConfigRead)) {
+      const found = `${configuration.file} was changed since it read it; what changed beside write_tokens does not count yet`;
+      findings.push(finding("warning", looked, found, { note }));
     }
   }
   const key = status.NodeKey === undefined ? undefined : toBase64(status.NodeKey);
@@ -105,24 +107,32 @@ export function judgeNode(node: NodeFacts, configuration: ConfigurationFacts, st
   return [finding("ok", looked, `version ${status.Version} answers${same}`)];
 }
 
-/** What only one of the two knows. */
-function differingLogs(
-  { Published, Followed }: Extract<NodeFacts, { kind: "answers" }>["status"],
-  { published, followed }: ReadConfiguration,
-): string[] {
-  const compare = (
-    does: string,
-    running: readonly { Log?: { LogID: string } | undefined; Name: string }[],
-    file: ReadConfiguration["published"],
-  ) => {
-    const ids = new Set(running.map(({ Log }) => Log?.LogID));
-    const known = new Set(file.map(({ id }) => id));
-    return [
-      ...file.filter(({ id }) => !ids.has(id)).map(({ name }) => `it does not ${does} ${name}`),
-      ...running
-        .filter(({ Log }) => !known.has(Log?.LogID ?? ""))
-        .map(({ Name }) => `it ${does}${does.endsWith("sh") ? "es" : "s"} ${Name}`),
-    ];
-  };
-  return [...compare("publish", Published, published), ...compare("follow", Followed, followed)];
+/** What only one of the two knows. Another name of the same file is the same file. */
+function differencesOf(status: StatusResponse, { file, published, followed, caches }: ReadConfiguration): string[] {
+  const logs = [
+    ...differing("publish", status.Published, published),
+    ...differing("follow", status.Followed, followed),
+    ...differing("ask", status.Caches, caches),
+  ];
+  if (logs.length === 0) return [];
+  const other =
+    status.ConfigFile === "" || status.ConfigFile === file ? "as it is now" : `, but by ${status.ConfigFile}`;
+  return [`it does not go by ${file}${other.startsWith(",") ? "" : " "}${other}`, ...logs];
+}
+
+interface Running {
+  readonly Name: string;
+  readonly Log?: { readonly LogID: string } | undefined;
+  readonly LogID?: string;
+}
+
+function differing(does: string, running: readonly Running[], configured: readonly NamedLog[]): string[] {
+  const idOf = ({ Log, LogID }: Running): string => LogID ?? Log?.LogID ?? "";
+  const ids = new Set(running.map(idOf));
+  const known = new Set(configured.map(({ id }) => id));
+  const third = does === "publish" ? "publishes" : `${does}s`;
+  return [
+    ...configured.filter(({ id }) => !ids.has(id)).map(({ name }) => `it does not ${does} ${name}`),
+    ...running.filter((one) => !known.has(idOf(one))).map(({ Name }) => `it ${third} ${Name}`),
+  ];
 }

@@ -15,7 +15,7 @@ export function judgeReachability(asked: readonly AskedFacts[], node: NodeFacts)
   if (node.kind === "away") return findings;
   const troubles = troublesOf(node.status).map(({ log, what, mendsItself }) => {
     const note = mendsItself ? "it mends itself when one of them is back" : "`trustix status` shows all of it";
-    return finding(mendsItself ? "warning" : "wrong", `log ${log}`, what, { note });
+    return finding(mendsItself ? "warning" : "wrong", log, what, { note });
   });
   const copies = node.status.Followed.flatMap((log) => judgeCopy(log, Number(node.status.Now)));
   return [...findings, ...troubles, ...copies, ...(node.builders ?? []).flatMap(judgeBuilder)];

@@ -22,12 +22,12 @@ const MARS = "a5".repeat(32);
 
 export const CONFIGURATION: ReadConfiguration = {
   file: "/etc/trustix/trustix.toml",
+  changedAt: NOW - 7_200_000,
   warnings: [],
   published: [],
   followed: [{ id: MARS, name: "mars", isNix: true }],
   caches: [],
   upstreamKeys: [],
-  remotes: ["http://mars.example"],
   pollIntervalMs: 1_800_000,
   policies: [{ protocol: "nix", isNix: true, mode: "enforce", maxHeadAgeMs: undefined, findings: [] }],
 };
@@ -47,6 +47,8 @@ export function node(
       Version: VERSION,
       Now: BigInt(NOW),
       NodeKey: NODE_KEY,
+      ConfigFile: "/etc/trustix/trustix.toml",
+      ConfigRead: BigInt(NOW - 3_600_000),
       Followed: [followed({})],
       ...change,
     }),

@@ -113,8 +113,24 @@ test("a daemon: away, or with other logs, another state or another version than 
       node(),
       { followed: [other], published: [{ ...other, id: "cc".repeat(32), name: "mine" }] },
       [
-        `wrong ${at}: it goes by another configuration than ${FILE}: it does not publish mine; it does not follow venus; it follows mars`,
+        `wrong ${at}: it does not go by ${FILE} as it is now; it does not publish mine; it does not follow venus; it follows mars`,
       ],
+    ],
+    [
+      node({ ConfigFile: "/tmp/other.toml" }),
+      { caches: [{ ...other, name: "cache" }] },
+      [`wrong ${at}: it does not go by ${FILE}, but by /tmp/other.toml; it does not ask cache`],
+    ],
+    [
+      node(),
+      { changedAt: NOW - 60_000 },
+      [`warning ${at}: ${FILE} was changed since it read it; what changed beside write_tokens does not count yet`],
+    ],
+    // A node that does not say when it read its configuration.
+    [
+      node({ ConfigFile: "", ConfigRead: 0n }),
+      { changedAt: NOW - 60_000 },
+      [`ok ${at}: version 0.1.0 answers, with the logs of ${FILE}`],
     ],
     [
       node({ NodeKey: new Uint8Array(32) }),
@@ -224,11 +240,11 @@ test("followed logs: served by nobody, refused, copied, behind, lying", () => {
     [{}, []],
     [
       { Remotes: [{ URL, State: RemoteStatus_States.UNREACHABLE, Why: "no" }] },
-      ["warning log mars: no remote that could serve it is reachable"],
+      ["warning mars: no remote that could serve it is reachable"],
     ],
     [
       { Remotes: [{ URL, State: RemoteStatus_States.REFUSED, Why: "forked" }] },
-      [`wrong log mars: what ${URL} says of it was refused: forked`],
+      [`wrong mars: what ${URL} says of it was refused: forked`],
     ],
     [{ Mirror: copy }, ["ok the copy of mars: 5 of 5 entries"]],
     [

@@ -30,6 +30,8 @@ export async function nodeStatus(parts: ServerParts): Promise<MessageInitShape<t
   const published = await Promise.all([...parts.published.values()].map(publishedStatus));
   return {
     Version: parts.version,
+    ConfigFile: parts.configuration.file,
+    ConfigRead: BigInt(parts.configuration.readAt),
     Now: BigInt(parts.clock.now()),
     Published: published,
     Followed: parts.follower.logs().map((log) => followedStatus(log, parts.mirror.status(log.info.id))),

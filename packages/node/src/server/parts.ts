@@ -32,6 +32,8 @@ export interface ServerParts {
   readonly limits: ServerLimits;
   /** Shown by `NodeExt.Status`. */
   readonly version: string;
+  /** Shown too: the file, and milliseconds since 1970. */
+  readonly configuration: { readonly file: string; readonly readAt: number };
   readonly published: ReadonlyMap<LogId, PublishedLog>;
   readonly values: Values;
   /** Of every log that is here, those that only the node's own user knows of as well. */

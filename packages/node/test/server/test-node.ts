@@ -132,6 +132,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     receipts: NO_RECEIPTS,
     decide: options.decide ?? decideBy(log),
     generation: () => "test",
+    configuration: { file: "/etc/trustix.toml", readAt: 7 },
     tokens,
     signedCalls: await openMadeCalls({ store, crypto, clock, limit: DEFAULT_LIMITS.signedCalls }),
   };

@@ -70,6 +70,7 @@ async function pair(retainHeads: number): Promise<Pair> {
       simulate: NO_SIMULATION,
       receipts: NO_RECEIPTS,
       generation: () => "test",
+      configuration: { file: "/etc/trustix.toml", readAt: 7 },
       tokens: { get: () => undefined, list: () => [], add: unused, revoke: unused },
       signedCalls: { checkTime: unused, take: unused },
     },

@@ -136,6 +136,18 @@ export declare type StatusResponse = Message<"trustix_ext.v1.StatusResponse"> & 
    * @generated from field: repeated trustix_ext.v1.CacheStatus Caches = 7;
    */
   Caches: CacheStatus[];
+
+  /**
+   * The configuration's file, and when it was read, in milliseconds since 1970.
+   *
+   * @generated from field: optional string ConfigFile = 8;
+   */
+  ConfigFile: string;
+
+  /**
+   * @generated from field: optional uint64 ConfigRead = 9;
+   */
+  ConfigRead: bigint;
 };
 
 /**
