@@ -57,6 +57,9 @@ describe.each(NIXES)("with $name", ({ nix }) => {
         expect(await client.hashOf(path)).toBe(await parties.big.party.hashOf(path));
         expect(existsSync(join(client.onDisk(path), "implant"))).toBe(false);
       }
+      const narInfo = await (await fetch(`${user.proxyUrl}/${hashPart(rocket)}.narinfo`)).text();
+      const signers = [...narInfo.matchAll(/^Sig: ([^:]+):/gm)].map(([, name]) => name).sort();
+      expect(signers).toEqual(["big-1", "my-proxy-1", "small-1"]);
       const { votes } = await user.calls.decide(rocket);
       expect(votes.map(({ outcome }) => outcome)).toEqual(["claims", "claims", "claims"]);
     });
