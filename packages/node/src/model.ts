@@ -248,6 +248,8 @@ export interface MirrorStatus {
   readonly entries: number;
   /** Entries whose values are here; `undefined` when values are asked for on demand. */
   readonly valued: number | undefined;
+  /** Values that no place had, at most 10 000 counted; they are asked for again with each new head. */
+  readonly missing: number;
   /** Entries of the head to be reached; `undefined` while none is held. */
   readonly target: number | undefined;
   /** Milliseconds since 1970 when the held head went beyond the served one; `undefined` when they are one. */

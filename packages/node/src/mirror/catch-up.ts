@@ -3,14 +3,15 @@
  * head commits to, chunk by chunk. What a place delivers wrongly is not stored and costs it its turn; what the signed
  * head itself gets wrong is told apart, and nothing is served under it.
  */
-import { readSomeValues, type LogAtRemote, type Trouble } from "@trustix/client";
+import { type LogAtRemote, type Trouble, troubleOf } from "@trustix/client";
 import { LogProofError, verifyConsistency } from "@trustix/merkle";
 import { LogAPI } from "@trustix/proto";
 import { proofFromWire, type Hash, type LogHead } from "@trustix/protocol";
-import { troubleOf } from "@trustix/client";
 import type { Clock } from "../model.ts";
 import { FetchError, fetchChunks } from "./fetch-chunks.ts";
+import { type MissingPass, fillMissing, fillValues } from "./fill-values.ts";
 import { ForeignEntriesError, LieError, type MirroredLog } from "./mirrored-log.ts";
+import type { PlaceOrder } from "./place-order.ts";
 
 export interface CatchUpOptions {
   readonly log: MirroredLog;
@@ -18,6 +19,8 @@ export interface CatchUpOptions {
   readonly target: () => LogHead | undefined;
   /** Best first. */
   readonly sources: () => readonly LogAtRemote[];
+  readonly order: PlaceOrder;
+  readonly missing: MissingPass;
   /** Whether values come along; otherwise only their digests are known. */
   readonly eager: boolean;
   readonly clock: Clock;
@@ -25,6 +28,8 @@ export interface CatchUpOptions {
   readonly timeoutMs: number;
   /** Entries stored in one batch at most. */
   readonly chunkEntries: number;
+  /** Calls for entries under way at once. */
+  readonly runsAtOnce: number;
   /** True when others should have their turn. */
   readonly isOver: () => boolean;
   /** Told after every chunk. */
@@ -40,33 +45,46 @@ export type CaughtUp =
   /** The signed head does not fit its own entries. */
   | { readonly kind: "lie"; readonly head: LogHead; readonly error: LieError; readonly at: LogAtRemote };
 
+/** A place that is slower than that is left for another one, if there is any. */
+const SLOW_MS = 30_000;
+const SLOW_ENTRIES = 50 * (SLOW_MS / 1000);
+
 /** Throws what the store throws. */
 export async function catchUp(options: CatchUpOptions): Promise<CaughtUp> {
-  const { log } = options;
+  const { log, eager } = options;
   for (;;) {
     const target = options.target();
     if (target === undefined) return { kind: "done" };
+    // Entries before values: a head can be served while the values of years are still to come.
     const served = log.served?.head.treeSize ?? -1;
-    if (served >= target.treeSize && (!options.eager || log.valued === log.entries)) return fillMissing(options);
-    const result = await fromAnySource(options, (at) => copyFrom(options, at, target));
+    const isWhole = served >= target.treeSize && (!eager || log.valued === log.entries);
+    if (isWhole && !eager) return { kind: "done" };
+    const result = isWhole
+      ? await fillMissing(options)
+      : await fromAnySource(options, (at) =>
+          served < target.treeSize ? copyFrom(options, at, target) : fillValues(options, at),
+        );
     if (result !== undefined) return result;
   }
 }
 
-/** `undefined`: one source was enough. */
+/** `undefined`: one source was enough, or another is worth a try. */
 async function fromAnySource(
   options: CatchUpOptions,
   copy: (at: LogAtRemote) => Promise<CaughtUp | undefined>,
 ): Promise<CaughtUp | undefined> {
+  const { order, signal } = options;
   let failure: CaughtUp = { kind: "stuck", cause: "unreachable", why: "no remote has it" };
-  for (const at of options.sources()) {
+  for (const at of order.sorted(options.sources())) {
     try {
       return await copy(at);
     } catch (error) {
       const trouble = troubleWith(error);
       if (trouble === undefined) throw error;
-      if (options.signal.aborted) return { kind: "interrupted" };
+      if (signal.aborted) return { kind: "interrupted" };
+      order.noteTrouble(at);
       failure = { kind: "stuck", cause: trouble.kind, why: `${at.transport.url}: ${trouble.why}` };
+      // The next turn begins with the places that were not asked.
       if (options.isOver()) break;
     }
   }
@@ -81,31 +99,39 @@ function troubleWith(error: unknown): Pick<Trouble, "kind" | "why"> | undefined 
 }
 
 async function copyFrom(options: CatchUpOptions, at: LogAtRemote, target: LogHead): Promise<CaughtUp | undefined> {
-  const { log, clock, signal, timeoutMs, chunkEntries } = options;
+  const { log, order, clock, signal, timeoutMs, chunkEntries, runsAtOnce } = options;
   await log.settle();
-  if (options.eager && log.valued < log.entries) return fillValues(options, at);
   const lacks = options.eager ? (digests: readonly Hash[]) => log.lacks(digests) : undefined;
-  const fetch = { at, from: log.entries, to: target.treeSize, lacks, clock, signal, timeoutMs, chunkEntries };
+  const bounds = { chunkEntries, runsAtOnce, timeoutMs };
+  const fetch = { at, from: log.entries, to: target.treeSize, lacks, clock, signal, ...bounds };
   const prove = (size: number, root: Hash): Promise<void> => provePrefix(at, size, root, target, options);
+  const begun = { at: clock.now(), entries: log.entries };
+  const isSlow = (entries: number): boolean =>
+    clock.now() - begun.at >= SLOW_MS && (entries - begun.entries) * SLOW_MS < SLOW_ENTRIES * (clock.now() - begun.at);
   try {
     let isEmpty = true;
     for await (const chunk of fetchChunks(fetch)) {
       isEmpty = false;
       await log.append(chunk, options.eager, target, prove);
-      options.onProgress(chunk.first + chunk.entries.length, target.treeSize);
-      if (signal.aborted || (options.isOver() && chunk.first + chunk.entries.length < target.treeSize)) {
+      const entries = chunk.first + chunk.entries.length;
+      options.onProgress(entries, target.treeSize);
+      const isOver = signal.aborted || options.isOver();
+      if (entries < target.treeSize && (isOver || isSlow(entries))) {
+        if (isSlow(entries)) order.noteTrouble(at);
         await log.settle();
-        return { kind: "interrupted" };
+        return isOver ? { kind: "interrupted" } : undefined;
       }
     }
     // All entries were here already, or there are none: what is missing is the look at the roots.
     if (isEmpty) await log.append({ first: log.entries, entries: [] }, options.eager, target, prove);
     await log.settle();
+    order.noteSuccess(at);
     return undefined;
   } catch (error) {
-    if (error instanceof LieError) return { kind: "lie", head: target, error, at };
+    const isOurs = !(error instanceof LieError) && troubleWith(error) === undefined;
     // What came before the failure is stored.
-    if (troubleWith(error) !== undefined) await log.settle();
+    if (!isOurs) await log.settle();
+    if (error instanceof LieError) return { kind: "lie", head: target, error, at };
     throw error;
   }
 }
@@ -133,51 +159,5 @@ async function provePrefix(
     if (!(error instanceof LogProofError)) throw error;
     const text = `its first ${size} entries are not shown to be in the signed head of ${target.treeSize}`;
     throw new ForeignEntriesError(`${text}: ${error.message}`);
-  }
-}
-
-const RUN = 1000;
-
-/** Values of entries that were copied while values were left out. */
-async function fillValues(options: CatchUpOptions, at: LogAtRemote): Promise<CaughtUp | undefined> {
-  const { log } = options;
-  while (log.valued < log.entries) {
-    if (options.signal.aborted || options.isOver()) return { kind: "interrupted" };
-    const finish = Math.min(log.valued + RUN, log.entries) - 1;
-    const digests = (await log.stored(log.valued, finish)).map(({ valueDigest }) => valueDigest);
-    await askFor(options, at, digests);
-    await log.keepValues([], [], finish + 1);
-  }
-  return undefined;
-}
-
-/** Asks once more for values that no place had; what is still missing stays so until the next head. */
-async function fillMissing(options: CatchUpOptions): Promise<CaughtUp> {
-  const { log } = options;
-  if (!options.eager) return { kind: "done" };
-  for (const at of options.sources()) {
-    const missing = await log.missing(RUN);
-    if (missing.length === 0) break;
-    try {
-      await askFor(options, at, missing);
-    } catch (error) {
-      if (troubleWith(error) === undefined) throw error;
-    }
-  }
-  return { kind: "done" };
-}
-
-/** Stores what `at` has of the values that are not here, an answer at a time. Throws `FetchError`. */
-async function askFor(options: CatchUpOptions, at: LogAtRemote, digests: readonly Hash[]): Promise<void> {
-  const { log, signal, timeoutMs } = options;
-  const lacks = await log.lacks(digests);
-  const here = digests.filter((_, i) => !lacks[i]);
-  let left = digests.filter((_, i) => lacks[i]);
-  await log.forgetMissing(here);
-  while (left.length > 0) {
-    const some = await readSomeValues(at, left, { signal, timeoutMs });
-    if (some.kind !== "some_values") throw new FetchError(some);
-    await log.keepValues(left.slice(0, some.values.length), some.values, log.valued);
-    left = left.slice(some.values.length);
   }
 }

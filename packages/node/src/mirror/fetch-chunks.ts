@@ -4,10 +4,14 @@
  * few seconds. Nothing here says that the entries are the log's, only that each answer fits what was asked.
  */
 import { type LogAtRemote, type RemoteEntry, type Trouble, readEntries, readSomeValues } from "@trustix/client";
+import { toHex } from "@trustix/crypto";
 import type { Hash } from "@trustix/protocol";
 import type { Clock } from "../model.ts";
 
-/** An entry, and its value: the bytes, or `absent` where the place has none, or `undefined` where none was asked for. */
+/**
+ * An entry, and its value: the bytes, or `absent` where the place has none, or `undefined` where none was asked for
+ * because it is here already, comes with an earlier entry, or is left for later.
+ */
 export interface ChunkEntry extends RemoteEntry {
   value: Uint8Array | "absent" | undefined;
 }
@@ -33,6 +37,8 @@ export interface FetchOptions {
   readonly timeoutMs: number;
   /** Entries of one chunk at most, but for those of the answer that reaches it. */
   readonly chunkEntries: number;
+  /** Calls for entries under way at once. */
+  readonly runsAtOnce: number;
 }
 
 /** The place failed, or answered what cannot be. */
@@ -51,7 +57,6 @@ const CHUNK_BYTES = 24 << 20;
 const CHUNK_MS = 5_000;
 /** Entries of one call; servers of the existing program are asked for as many. */
 const RUN_ENTRIES = 1000;
-const RUNS_AT_ONCE = 4;
 
 /** Throws `FetchError`, after everything before the failure was handed out. */
 export async function* fetchChunks(options: FetchOptions): AsyncGenerator<Chunk> {
@@ -82,14 +87,20 @@ export async function* fetchChunks(options: FetchOptions): AsyncGenerator<Chunk>
 }
 
 /** All entries in order, as answers come; the next runs are under way while one is handed out. */
-async function* pieces(options: FetchOptions): AsyncGenerator<readonly ChunkEntry[]> {
+async function* pieces(all: FetchOptions): AsyncGenerator<readonly ChunkEntry[]> {
+  // Nobody waits for an answer that nobody wants any more: a place that hangs would cost others their turn.
+  const stop = new AbortController();
+  const end = (): void => stop.abort();
+  if (all.signal.aborted) end();
+  all.signal.addEventListener("abort", end);
+  const options = { ...all, signal: stop.signal };
   const underWay: {
     readonly run: AsyncGenerator<ChunkEntry[]>;
     readonly first: Promise<IteratorResult<ChunkEntry[]>>;
   }[] = [];
   let next = options.from;
   const fill = (): void => {
-    while (underWay.length < RUNS_AT_ONCE && next < options.to) {
+    while (underWay.length < options.runsAtOnce && next < options.to) {
       const end = Math.min(next + RUN_ENTRIES, next + options.chunkEntries, options.to);
       const run = piecesOfRun(options, next, end - 1);
       next = end;
@@ -106,6 +117,8 @@ async function* pieces(options: FetchOptions): AsyncGenerator<readonly ChunkEntr
       underWay.shift();
     }
   } finally {
+    end();
+    all.signal.removeEventListener("abort", end);
     await Promise.all(underWay.map(({ run }) => run.return(undefined).catch(() => {})));
   }
 }
@@ -117,7 +130,11 @@ async function* piecesOfRun(options: FetchOptions, start: number, finish: number
   if (got.kind !== "entries") throw new FetchError(got);
   const entries = got.entries.map((entry): ChunkEntry => ({ ...entry, value: undefined }));
   const wanted = lacks === undefined ? [] : await lacks(entries.map(({ valueDigest }) => valueDigest));
-  const open = entries.filter((_, i) => wanted[i]);
+  // A log may claim one value of megabytes a thousand times: it comes once, with the first entry that claims it.
+  const seen = new Set<string>();
+  const open = entries.filter(
+    ({ valueDigest }, i) => wanted[i] && !seen.has(toHex(valueDigest)) && seen.add(toHex(valueDigest)),
+  );
   let from = 0;
   for (let asked = 0; asked < open.length;) {
     const some = await readSomeValues(

@@ -9,7 +9,7 @@ import { entryLeafHash, type MapProof } from "@trustix/merkle";
 import { type Hash, type LogHead, mapPath } from "@trustix/protocol";
 import type { EntryAt, LieError } from "./mirrored-log.ts";
 
-export interface LieSearch {
+interface LieSearch {
   readonly at: LogAtRemote;
   readonly head: LogHead;
   readonly lie: LieError["lie"];
@@ -20,8 +20,19 @@ export interface LieSearch {
 /** Keys asked about: each brings the search closer to the place where the maps differ. */
 const MAX_QUESTIONS = 64;
 
-/** `undefined`: nothing was shown. Throws what the store throws. */
-export function findLie(search: LieSearch): Promise<Evidence | undefined> {
+/** Asks one place after the other until one shows it. `undefined`: none did. Throws what the store throws. */
+export async function showLie(
+  places: readonly LogAtRemote[],
+  search: Omit<LieSearch, "at">,
+): Promise<Evidence | undefined> {
+  for (const at of places) {
+    const evidence = await findLie({ ...search, at });
+    if (evidence !== undefined || search.signal.aborted) return evidence;
+  }
+  return undefined;
+}
+
+function findLie(search: LieSearch): Promise<Evidence | undefined> {
   const { lie } = search;
   return lie.kind === "key_twice" ? showTwice(search, lie.key, lie.entries) : searchMap(search, lie);
 }

@@ -6,7 +6,7 @@
  * state names the chunk before; after it, the next start goes on behind this one. While a batch is being written the
  * next chunk is computed; a rejected batch drops what is in memory, and the next user reads the store.
  */
-import { toHex, equalBytes, type Crypto } from "@trustix/crypto";
+import { concatBytes, toHex, equalBytes, type Crypto } from "@trustix/crypto";
 import { BUNDLE_ENTRIES, LogTree, SparseMap, SparseMapError } from "@trustix/merkle";
 import type { LogEntry, MapProof, MapVersion, RecordChange, SparseMapOptions } from "@trustix/merkle";
 import type { Hash, LogHead, LogInfo } from "@trustix/protocol";
@@ -33,6 +33,8 @@ export interface MirroredLogOptions {
   readonly keys: LogKeys;
   /** Shape of the map, unless its own defaults will do. */
   readonly map?: Pick<SparseMapOptions, "leavesPerSubtree"> | undefined;
+  /** Told of each head that answers are given under from now on. */
+  readonly onServed?: ((head: LogHead) => void) | undefined;
 }
 
 /** An entry of a key that is known. */
@@ -75,6 +77,9 @@ const COPYING: SparseMapOptions = { bucketCacheBytes: 128 << 20, trieBytes: 128 
 const SERVING: SparseMapOptions = { bucketCacheBytes: 2 << 20, trieBytes: 4 << 20, pageCacheBytes: 1 << 20 };
 /** Fewer new entries than this do not need the large caches. */
 const MANY = 20_000;
+
+/** Read at once to see whether they are there. */
+const VALUES_AT_ONCE = 8;
 
 const NOTHING = new Uint8Array(0);
 
@@ -181,17 +186,37 @@ export class MirroredLog {
 
   /** Which of the digests have no value here. */
   async lacks(digests: readonly Hash[]): Promise<boolean[]> {
-    const values = await this.#options.store.getMany(digests.map(valueKey));
-    return values.map((value) => value === undefined);
+    const lacking: boolean[] = [];
+    // Others may have stored values of megabytes: they are not all to be in memory.
+    for (let at = 0; at < digests.length; at += VALUES_AT_ONCE) {
+      const values = await this.#options.store.getMany(digests.slice(at, at + VALUES_AT_ONCE).map(valueKey));
+      for (const value of values) lacking.push(value === undefined);
+    }
+    return lacking;
   }
 
-  /** Some of the values that no place had when their entries came. */
-  async missing(atMost: number): Promise<Hash[]> {
-    const { from, to } = this.keys.missingValues();
+  /** Which of them are noted as missing: no place had them. */
+  async noted(digests: readonly Hash[]): Promise<boolean[]> {
+    const notes = await this.#options.store.getMany(digests.map((digest) => this.keys.missingValue(digest)));
+    return notes.map((note) => note !== undefined);
+  }
+
+  /** The next noted ones, in order. */
+  async missing(after: Hash | undefined, atMost: number): Promise<Hash[]> {
+    const { from: first, to } = this.keys.missingValues();
+    const from = after === undefined ? first : concatBytes(this.keys.missingValue(after), Uint8Array.of(0));
     const digests: Hash[] = [];
     for await (const [key] of this.#options.store.range(from, to, { limit: atMost, keysOnly: true }))
-      digests.push(key.slice(from.length));
+      digests.push(key.slice(first.length));
     return digests;
+  }
+
+  /** How many are noted; counts no further than `atMost`. */
+  async countMissing(atMost: number): Promise<number> {
+    const { from, to } = this.keys.missingValues();
+    let count = 0;
+    for await (const _ of this.#options.store.range(from, to, { limit: atMost, keysOnly: true })) count++;
+    return count;
   }
 
   /** These values came by another way. */
@@ -327,7 +352,9 @@ export class MirroredLog {
     const isNewHead = state.served !== this.#state.served;
     this.#state = state;
     if (state.map !== undefined) trees.map.committed(state.map.version);
-    if (isNewHead) this.#publish(trees);
+    if (!isNewHead) return;
+    this.#publish(trees);
+    this.#options.onServed?.(state.served!.head);
   }
 
   #publish(trees: Trees): void {
@@ -354,10 +381,13 @@ export class MirroredLog {
     const held = state.entries % BUNDLE_ENTRIES;
     const bundle = Math.floor(state.entries / BUNDLE_ENTRIES);
     const [lastBundle] = held === 0 ? [undefined] : await store.getMany([keys.bundle(bundle)]);
+    // A batch that was said to have failed may be stored.
+    const isNewHead = state.served?.head.treeSize !== this.#state.served?.head.treeSize;
     this.#state = state;
     this.#planned = state;
     this.#trees = { log, map, lastBundle, large };
     this.#publish(this.#trees);
+    if (isNewHead) this.#options.onServed?.(state.served!.head);
     return this.#trees;
   }
 }

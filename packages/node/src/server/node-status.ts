@@ -93,12 +93,13 @@ function followedStatus(log: FollowedLog, mirror: MirrorStatus | undefined) {
 }
 
 function mirrorStatus(mirror: MirrorStatus) {
-  const { served, entries, valued, target, behindSince, rate, why, isLie } = mirror;
+  const { served, entries, valued, missing, target, behindSince, rate, why, isLie } = mirror;
   return {
     Entries: BigInt(entries),
     ...(target !== undefined && { Target: BigInt(target) }),
     ...(served !== undefined && { Served: headToWire(served) }),
     ...(valued !== undefined && { Valued: BigInt(valued) }),
+    Missing: BigInt(missing),
     Rate: rate,
     ...(why !== undefined && { Why: why }),
     Lie: isLie,

@@ -1,10 +1,9 @@
 /** Copying followed logs: what is stored, what it is checked against, what a lying place and a lying log cost. */
 import { toHex, utf8 } from "@trustix/crypto";
 import { verifyInclusion, verifyPresence } from "@trustix/merkle";
-import { LogAPI, LogEntriesResponseSchema } from "@trustix/proto";
+import { GetValuesRequestSchema, LogAPI, LogEntriesResponseSchema, LogExt } from "@trustix/proto";
 import { NIX, decode, encode, logLeafDigest, mapEntryBytes, mapPath, mapValueHash } from "@trustix/protocol";
 import { openMemoryStore } from "@trustix/storage";
-import { faultyStore } from "@trustix/storage/faulty";
 import { FakeClock, FakeLog, FakeNode } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { loadLog } from "../../src/logs/log-trees.ts";
@@ -91,6 +90,22 @@ test("each digest is fetched once, whoever claims it, and asking for a claim cal
     await net.claim(b, key);
   }
   expect(nodes.flatMap(({ calls }) => calls)).toEqual([]);
+});
+
+test("a value that many entries claim is fetched and stored once", async () => {
+  const log = new FakeLog(crypto, "mercury");
+  log.publish(...Array.from({ length: 900 }, (_, i) => [`key ${i}`, i % 2 === 0 ? "even" : "odd"] as const));
+  const node = new FakeNode("memory:m", log);
+  let asked = 0;
+  node.tamper = (name, answer, request) => {
+    if (name === LogExt.method.getValues.name) asked += decode(GetValuesRequestSchema, request, 1 << 20).Digests.length;
+    return answer();
+  };
+  const net = await mirrored([log], [node]);
+  await net.serves(log);
+  expect(asked).toBe(2);
+  const digests = ["even", "odd"].map((value) => crypto.sha256(utf8(value)));
+  expect(await openValues(net.store, crypto).getMany(digests)).toEqual([utf8("even"), utf8("odd")]);
 });
 
 test("an empty log is served, and so is one that begins later", async () => {
@@ -246,39 +261,6 @@ test("entries that a place made up convict nobody: a key twice, or too many", as
   expect(net.follower.against(log.info.id)).toBeUndefined();
   const honest = await mirrored([log], [liar, new FakeNode("memory:honest", log)], { eager: false });
   await honest.serves(log);
-});
-
-test("whatever write fails, persisted or not, the copy goes on where the store is and ends with the whole log", async () => {
-  for (const kind of ["fails", "fails after persisting"] as const)
-    for (let at = 1, struck = true; struck; at++) {
-      const disk = openMemoryStore();
-      const store = faultyStore(disk, at, kind);
-      const log = large("mercury", 5);
-      const node = new FakeNode("memory:m", log);
-      const net = await mirrored([log], [node], { store }).catch(() => undefined);
-      for (let round = 0; round < 3; round++) {
-        log.publish(...Array.from({ length: 3 }, (_, i) => [`more ${round} ${i}`, "v"] as const));
-        await net?.follower.pollNow(log.info.id);
-        await until(() => net?.status(log).rate === 0 || net === undefined);
-      }
-      struck = store.struck();
-      // The disk works again: the process that lives on tries again.
-      store.reopen();
-      await net?.follower.pollNow(log.info.id);
-      await net?.clock.advance(60_000);
-      if (net !== undefined) await net.serves(log);
-      await net?.close();
-      // And so does the next one.
-      const again = await mirrored([log], [node], { store: disk });
-      await again.serves(log);
-      for (const [key, index] of [
-        ["key 0", 0],
-        ["more 0 2", 7],
-        ["more 2 2", 13],
-      ] as const)
-        expect(await again.claim(log, key)).toMatchObject({ index });
-      await again.close();
-    }
 });
 
 test("a log's records are those of a publisher or those of a copy, never both", async () => {

@@ -1,12 +1,12 @@
 /** A follower with a mirror over remotes in memory. */
+import { RpcError, type CallOptions, type RpcTransport } from "@trustix/client";
 import { utf8 } from "@trustix/crypto";
 import { mapPath, type LogHead } from "@trustix/protocol";
 import { openMemoryStore, type Store } from "@trustix/storage";
-import type { FakeLog, FakeNode } from "@trustix/testkit";
+import { type FakeClock, type FakeLog, FakeNode } from "@trustix/testkit";
 import { onTestFinished } from "vitest";
 import { registerLogs } from "../../src/logs/register-logs.ts";
-import { openMirror, type LogMirror, type MirrorEvent } from "../../src/mirror/index.ts";
-import type { MirrorOptions } from "../../src/mirror/mirror.ts";
+import { openMirror, type LogMirror, type MirrorEvent, type MirrorOptions } from "../../src/mirror/index.ts";
 import type { MirrorClaim, MirrorStatus } from "../../src/model.ts";
 import { crypto, follow, type Network } from "../subscriber/network.ts";
 
@@ -51,6 +51,7 @@ export async function mirrored(
     ...options,
     onEvent: (event) => told.push(event),
   });
+  for (const node of nodes) if (node instanceof SlowNode) node.clock = net.clock;
   mirror.start();
   const close = async (): Promise<void> => {
     await mirror.close();
@@ -76,4 +77,48 @@ export async function until(holds: () => boolean): Promise<void> {
     if (Date.now() > end) throw new Error("it did not come to that within 10 s");
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
+}
+
+/** A remote whose answers take time of the clock: whoever waits longer than the call's own limit is told so. */
+export class SlowNode extends FakeNode {
+  clock: FakeClock | undefined;
+  /** Milliseconds by method; `Infinity`: it never answers. */
+  readonly takes = new Map<string, number>();
+  /** Calls that are being answered. */
+  underWay = 0;
+
+  override transport(): RpcTransport {
+    const fast = super.transport();
+    return {
+      ...fast,
+      unary: async (method, input, options) => {
+        this.underWay++;
+        try {
+          await this.#wait(this.takes.get(method.name) ?? 0, options);
+          return await fast.unary(method, input, options);
+        } finally {
+          this.underWay--;
+        }
+      },
+    };
+  }
+
+  async #wait(ms: number, { signal, timeoutMs = 20_000 }: CallOptions = {}): Promise<void> {
+    if (ms === 0) return;
+    if (this.clock === undefined) throw new Error("a slow node needs a clock before it is asked");
+    const ended = Promise.withResolvers<boolean>();
+    const timer = this.clock.after(Math.min(ms, timeoutMs), () => ended.resolve(ms <= timeoutMs));
+    signal?.addEventListener("abort", () => ended.resolve(false));
+    const isAnswered = await ended.promise;
+    timer.cancel();
+    const why = signal?.aborted === true ? "the call was canceled" : `no answer within ${timeoutMs} ms`;
+    if (!isAnswered) throw new RpcError("deadline_exceeded", why, { origin: "network" });
+  }
+}
+
+/** Lets time go by, in steps, until it holds. */
+export async function inTime(net: Pick<Mirrored, "clock">, ms: number, holds: () => boolean): Promise<void> {
+  const end = net.clock.now() + ms;
+  for (; !holds(); await net.clock.advance(500))
+    if (net.clock.now() >= end) throw new Error(`it did not come to that in ${ms} ms of the clock`);
 }

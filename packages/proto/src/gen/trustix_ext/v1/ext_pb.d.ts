@@ -379,6 +379,13 @@ export declare type MirrorStatus = Message<"trustix_ext.v1.MirrorStatus"> & {
    * @generated from field: optional uint64 BehindSince = 8;
    */
   BehindSince: bigint;
+
+  /**
+   * Values that no place had, at most 10 000 counted; they are asked for again with each new head.
+   *
+   * @generated from field: optional uint64 Missing = 9;
+   */
+  Missing: bigint;
 };
 
 /**
