@@ -175,6 +175,13 @@ const GROWTH = [
     },
     (name, why) => [row(name, "start", inBoth(unverifiable(why))), row(name, "later", inBoth(claims(why)))],
   ),
+  row("headsHang", "start", inBoth(unreachable(/no answer within 20000 ms/))),
+  row("headsHang", "later", {
+    light: unreachable(/it did not answer in time before/),
+    full: claims(/no answer within 20000 ms/),
+  }),
+  row("growthProofsHang", "start", inBoth(unreachable(/no answer within \d+ ms/))),
+  row("growthProofsHang", "later", inBoth(claims(/no answer within 20000 ms/))),
   // An old head is true as far as it goes; how old it is shows in its age.
   row("oldHeadReplayed", "start", inBoth(claims())),
   row("oldHeadReplayed", "later", inBoth(claims())),
@@ -217,6 +224,7 @@ const MAP = [
       full: claims(),
     }),
     row("wrongAuditPath", when, inBoth(claims())),
+    row("claimsHang", when, { light: unreachable(/no answer within 2000 ms|did not answer in time/), full: claims() }),
   ]),
   row("noAuditPath", "later", { light: unverifiable(/it does not show entry 3 of its log/), full: claims() }),
 ];
@@ -246,6 +254,10 @@ const ENTRIES = [
       row(name, "later", inBoth(claims())),
     ],
   ),
+  row("entriesHang", "start", { light: claims(), full: unreachable(/0 of 9 entries are copied.*no answer within/) }),
+  row("entriesHang", "later", inBoth(claims())),
+  row("valuesHang", "start", { light: claims(), full: unreachable(/0 of 9 entries are copied.*no answer within/) }),
+  row("valuesHang", "later", inBoth(claims())),
   // The digest is proved, and others have the value.
   row("withheldValues", "start", inBoth(claims())),
   row("withheldValues", "later", inBoth(claims())),

@@ -3,6 +3,7 @@ import { fromBinary, toBinary, type DescMessage, type DescMethodUnary, type Mess
 import { RpcError } from "@trustix/client";
 import { LogAPI, MapValueResponseSchema } from "@trustix/proto";
 import type { Answer, EvilCall } from "./attack.ts";
+import { type Send, sendHonestly } from "./evil-http.ts";
 
 /** Changes the answers of one method; those of others, and errors, stay. */
 export function changing<O extends DescMessage>(
@@ -21,6 +22,15 @@ export function changing<O extends DescMessage>(
 export function instead(methods: readonly DescMethodUnary[], answer: Answer): Answer {
   const names = new Set(methods.map(({ name }) => name));
   return (call) => (names.has(call.method.name) ? answer(call) : call.honest());
+}
+
+/** Never answers calls of these methods. */
+export function hanging(...methods: readonly DescMethodUnary[]): Send {
+  const ends = methods.map(({ name }) => `/${name}`);
+  return (exchange) => {
+    if (ends.some((end) => exchange.request.path.endsWith(end))) exchange.stall();
+    else sendHonestly(exchange);
+  };
 }
 
 /** What was asked of `GetMapValue`. */

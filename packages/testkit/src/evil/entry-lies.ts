@@ -13,7 +13,7 @@ import {
 } from "@trustix/proto";
 import { logLeafDigest } from "@trustix/protocol";
 import { type Answer, type Attack, BACKDOOR, type EvilCall } from "./attack.ts";
-import { changing, flipped, instead } from "./change.ts";
+import { changing, flipped, hanging, instead } from "./change.ts";
 
 const { getLogEntries } = LogAPI.method;
 const { getValue } = NodeAPI.method;
@@ -47,6 +47,14 @@ export const ENTRY_LIES = {
   withheldValues: {
     does: "claims values and gives none of them out",
     answer: values(() => undefined),
+  },
+  valuesHang: {
+    does: "claims values and never answers who asks for one",
+    send: hanging(getValue, getValues),
+  },
+  entriesHang: {
+    does: "answers everything but what its entries are",
+    send: hanging(getLogEntries),
   },
   surplusValue: {
     does: "sends a value that was not asked for beside those that were",

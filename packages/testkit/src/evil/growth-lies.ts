@@ -5,7 +5,7 @@ import { LogAPI, ProofResponseSchema } from "@trustix/proto";
 import { headToWire } from "@trustix/protocol";
 import { FakeLog } from "../fake-log.ts";
 import type { Answer, Attack, EvilCall } from "./attack.ts";
-import { changing, flipped, instead } from "./change.ts";
+import { changing, flipped, hanging, instead } from "./change.ts";
 
 const { getHead, getLogConsistencyProof, getMHLogConsistencyProof, getMHLogEntries } = LogAPI.method;
 
@@ -43,6 +43,14 @@ export const GROWTH_LIES = {
       const log = node.logs.get(fromBinary(getHead.input, request).LogID)!;
       return toBinary(getHead.output, headToWire(log.heads[Math.min(2, log.heads.length - 1)]!));
     }),
+  },
+  headsHang: {
+    does: "answers everything but what its head is",
+    send: hanging(getHead),
+  },
+  growthProofsHang: {
+    does: "shows heads and never proves how they grew",
+    send: hanging(getLogConsistencyProof, getMHLogConsistencyProof),
   },
   emptyGrowthProof: {
     does: "proves growth with no hashes",

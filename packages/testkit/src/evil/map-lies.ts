@@ -7,7 +7,7 @@ import { LogAPI, MapValueResponseSchema } from "@trustix/proto";
 import { mapEntryBytes, mapPath, mapProofToWire, mapValueHash, parseMapEntry } from "@trustix/protocol";
 import type { FakeLog } from "../fake-log.ts";
 import { type Answer, type Attack, BACKDOOR, type EvilCall } from "./attack.ts";
-import { absentError, askedOfMap, changing, flipped, instead } from "./change.ts";
+import { absentError, askedOfMap, changing, flipped, hanging, instead } from "./change.ts";
 import { GROWTH_LIES } from "./growth-lies.ts";
 import { backdoored, twinOf } from "./twin.ts";
 
@@ -155,6 +155,10 @@ export const MAP_LIES = {
     answer: instead([getMapValue], () => {
       throw absentError(new Uint8Array(4000).fill(0xff));
     }),
+  },
+  claimsHang: {
+    does: "answers everything but what it claims for a key",
+    send: hanging(getMapValue),
   },
   wrongAuditPath: {
     does: "sends a wrong audit path with the map's answer, and proves the entry when asked for it",
