@@ -170,6 +170,22 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
         examples: ["trustix policy check --config trustix.toml"],
         load: () => import("./commands/policy-check.ts"),
       },
+      {
+        name: "simulate",
+        summary: "say what a policy would decide of everything that the node knows to be claimed",
+        details:
+          "Compares the policy of --config with the one that the running node decides by; without --config says what is\n" +
+          "decided and refused now. Nobody is asked: what is copied here counts, and of caches what they said so far.\n" +
+          "The age of heads is left out. Exit 3 if a path is decided otherwise than now, or decided now and no longer then.",
+        flags: [
+          { words: "--config <file>", description: "a configuration whose policy is tried (default: the node's own)" },
+          { words: "--protocol <name>", description: "nix (default), test or an id" },
+          { words: "--all", description: "print every path; what it comes to then stands on stderr, with --json last" },
+          JSON_FLAG,
+        ],
+        examples: ["trustix policy simulate --config stricter.toml"],
+        load: () => import("./commands/policy-simulate.ts"),
+      },
     ],
   },
   {

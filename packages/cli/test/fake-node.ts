@@ -19,10 +19,13 @@ import {
   RefusedClaim_Places,
   RemoteStatus_States,
   RPCApi,
+  SimulatedPath_Changes,
+  SimulatedVoter_Knowledge,
   UndecidedSchema,
   VoterAnswer_Shown,
 } from "@trustix/proto";
 import {
+  findProtocol,
   formatPublicToken,
   headToWire,
   keyPairOfSeed,
@@ -31,6 +34,7 @@ import {
   mapEntryBytes,
   mapPath,
   mapValueHash,
+  NIX,
   signHead,
   TEST,
   valueDigestOf,
@@ -302,6 +306,65 @@ on(NodeExt.method.importEvidence, ({ File }) => {
     : ImportEvidenceResponse_Outcomes.KEPT;
   imported.add(toHex(ID));
   return { ID, Outcome };
+});
+
+/** Two pages, the second only after the first; a policy that is tried decides one path more, one less, and one otherwise. */
+on(NodeExt.method.simulate, ({ Policy, After, Each, Protocol }) => {
+  if (findProtocol(Protocol) !== NIX) throw new Refusal("not_found", `no policy for protocol ${Protocol}`);
+  const isTried = Policy !== "";
+  const verdict = (Reason: string, digest?: number) => ({
+    Decided: digest !== undefined,
+    ...(digest !== undefined && { Digest: new Uint8Array(32).fill(digest), Confidence: 75 }),
+    Reason,
+  });
+  const path = (name: string, Change: SimulatedPath_Changes, Now: object, Tried: object) => ({
+    Key: utf8(`/nix/store/${"0".repeat(31)}1-${name}`),
+    Path: new Uint8Array(32).fill(name.length),
+    Change,
+    Now,
+    Tried: isTried ? Tried : Now,
+  });
+  const [all, few] = [verdict("3 of 4 agree, 3 needed", 0xaa), verdict("2 of 4 agree, 3 needed; mars has no claim")];
+  const { SAME, STILL_UNDECIDED, NEWLY_DECIDED, NO_LONGER_DECIDED, OTHER_VALUE } = SimulatedPath_Changes;
+  const changed = (change: SimulatedPath_Changes): SimulatedPath_Changes =>
+    isTried ? change : change === NEWLY_DECIDED ? STILL_UNDECIDED : SAME;
+  const same = { Pattern: "aaaa", Count: 12_345n, Example: path("same", SAME, all, all) };
+  const voter = (name: string) => ({
+    LogID: FAKE_LOG.id.replace(/^../, name.length.toString(16).padStart(2, "0")),
+    Name: name,
+  });
+  if (After.length === 0) {
+    const paths = [path("same", SAME, all, all)];
+    return {
+      Voters: [{ Voter: voter("mars"), Known: SimulatedVoter_Knowledge.ALL, Claims: 12_000n }],
+      Count: 12_345n,
+      Groups: [same],
+      Paths: Each ? paths : [],
+      Next: Uint8Array.of(1),
+      Done: 0.9,
+    };
+  }
+  const paths = [
+    path("gained", changed(NEWLY_DECIDED), few, verdict("2 of 4 agree, 2 needed; mars has no claim", 0xaa)),
+    path("lost", changed(NO_LONGER_DECIDED), all, verdict("3 of 4 agree, 4 needed; saturn claims bbbbbbbb")),
+    path("other", changed(OTHER_VALUE), all, verdict("saturn decides; mars claims aaaaaaaa", 0xbb)),
+    path("\u001b[31mred", STILL_UNDECIDED, few, few),
+  ];
+  return {
+    Voters: [
+      { Voter: voter("mars"), Known: SimulatedVoter_Knowledge.ALL, Claims: 3n },
+      {
+        Voter: voter("stranger"),
+        Known: SimulatedVoter_Knowledge.NOTHING,
+        Why: "this node does not know it",
+      },
+    ],
+    Count: BigInt(paths.length),
+    Groups: paths.map((Example, i) => ({ Pattern: `p${i}`, Count: 1n, Example })),
+    Paths: Each ? paths : [],
+    Done: 1,
+    Uncompared: 2n,
+  };
 });
 
 function mayWrite(header: string | undefined, procedure: string): void {
