@@ -58,8 +58,8 @@ describe.each(NIXES)("with $name", ({ nix }) => {
         expect(existsSync(join(client.onDisk(path), "implant"))).toBe(false);
       }
       const narInfo = await (await fetch(`${user.proxyUrl}/${hashPart(rocket)}.narinfo`)).text();
-      const signers = [...narInfo.matchAll(/^Sig: ([^:]+):/gm)].map(([, name]) => name).sort();
-      expect(signers).toEqual(["big-1", "my-proxy-1", "small-1"]);
+      const signers = [...narInfo.matchAll(/^Sig: ([^:]+):/gm)].map(([, name]) => name);
+      expect(new Set(signers)).toEqual(new Set(["my-proxy-1", "big-1", "small-1"]));
       const { votes } = await user.calls.decide(rocket);
       expect(votes.map(({ outcome }) => outcome)).toEqual(["claims", "claims", "claims"]);
     });

@@ -108,8 +108,11 @@ class AskedCaches implements CacheVoters {
       const { own, claim, checkedAt } = voices.of(id);
       const known = claim ?? own;
       if (known === undefined) return [id];
-      // One that was asked just now, and no longer says it, would not say it at once either.
-      if (now - known.confirmedAt > maxAgeMs) return now - checkedAt < negativeMs ? [] : [id];
+      if (now - known.confirmedAt > maxAgeMs) {
+        // One that was asked just now, and no longer says it, would not say it at once either.
+        const saidOtherwise = checkedAt > known.confirmedAt && now - checkedAt < negativeMs;
+        return saidOtherwise ? [] : [id];
+      }
       const askedAt = Math.max(known.confirmedAt, checkedAt);
       if (now - askedAt > recheckAfterMs * spread(path)) this.#recheck.add(id, path);
       return [];
