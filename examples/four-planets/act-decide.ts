@@ -1,9 +1,12 @@
 /** Second act: one store path, four claims, one decision. */
 import { formatNix32Hash, parseHash } from "@trustix/nix-formats";
+import type { NixValue } from "@trustix/protocol";
 import { PLANETS } from "./network.ts";
 import type { Network } from "./network.ts";
 import type { Verdict } from "./node-calls.ts";
 import { QUORUM } from "./observer.ts";
+import type { Observer } from "./observer.ts";
+import type { Planet } from "./planet.ts";
 import type { Voice } from "./voice.ts";
 
 export async function showDecision(network: Network, voice: Voice, path: string): Promise<void> {
@@ -34,6 +37,13 @@ export async function claimsOf(network: Network, verdict: Verdict): Promise<[nam
       return [name, value === undefined ? "value not found" : nix32(value.narHash)];
     }),
   );
+}
+
+/** What a planet's log says of a path, as a node knows it; `undefined`: nothing that counts. */
+export async function claimOf(node: Observer, planet: Planet, path: string): Promise<NixValue | undefined> {
+  const { votes } = await node.calls.decide(path);
+  const digest = votes.find(({ logId }) => logId === planet.logId)?.digest;
+  return digest === undefined ? undefined : node.calls.value(digest);
 }
 
 export function nameOf(path: string): string {

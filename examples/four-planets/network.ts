@@ -31,6 +31,8 @@ export interface Network {
   readonly observer: Observer;
   /** A fresh Nix that trusts the proxy's key and nothing else. Needs Nix. */
   client(name: string, settings?: Readonly<Record<string, string>>): Promise<NixParty>;
+  /** Somebody who joined later: is closed with the rest. */
+  joined(somebody: Pick<Planet, "close">): void;
   /** Ends every process and removes the folder. */
   close(): Promise<void>;
 }
@@ -59,13 +61,15 @@ export async function startNetwork({
   );
   const planets = Object.fromEntries(made.map((planet) => [planet.name, planet])) as Record<PlanetName, Planet>;
   const observer = await makeObserver({
+    name: "the user",
     folder: join(folder, "user"),
     planets: made,
     ...(syncmode === undefined ? {} : { syncmode }),
     ...(basePort === undefined ? {} : { proxyPort: basePort }),
   });
+  const everybody: Pick<Planet, "close">[] = [observer, ...made];
   const close = async (): Promise<void> => {
-    await Promise.allSettled([observer.close(), ...made.map((planet) => planet.close())]);
+    await Promise.allSettled(everybody.map((one) => one.close()));
     await removeStores(folder);
   };
   try {
@@ -92,6 +96,7 @@ export async function startNetwork({
         },
       });
     },
+    joined: (somebody) => void everybody.push(somebody),
     close,
   };
 }

@@ -1,11 +1,12 @@
 /**
- * The user's side: a node without a log of its own that follows the four planets and wants three to agree, and a binary
- * cache proxy that signs what it decided with the user's own key.
+ * The user's side: a node without a log of its own that follows the planets and wants three to agree, and a binary cache
+ * proxy that signs what it decided with the user's own key.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPublicCacheKey, formatSecretCacheKey } from "@trustix/nix-formats";
 import { nodeCrypto, randomSeed } from "@trustix/node-crypto";
+import { formatPrivateToken, formatPublicToken, keyPairOfSeed } from "@trustix/protocol";
 import { callsTo } from "./node-calls.ts";
 import type { NodeCalls } from "./node-calls.ts";
 import type { Planet } from "./planet.ts";
@@ -16,6 +17,8 @@ export const QUORUM = 3;
 const KEY_NAME = "my-own-proxy-1";
 
 export interface ObserverOptions {
+  /** Whose node it is, for messages. */
+  readonly name: string;
   readonly folder: string;
   readonly planets: readonly Planet[];
   readonly proxyPort?: number;
@@ -27,11 +30,16 @@ export interface ObserverOptions {
   readonly more?: string;
 }
 
+/** A node that heads are compared with: it is asked, or it may ask. */
+export type Peer = Pick<Observer, "socket"> | Pick<Observer, "token">;
+
 export interface Observer {
   readonly folder: string;
   /** The file. */
   readonly config: string;
   readonly socket: string;
+  /** The public half of its own token, by which its peers know it. */
+  readonly token: string;
   readonly calls: NodeCalls;
   readonly proxyUrl: string;
   /** As nix.conf has it. */
@@ -39,6 +47,8 @@ export interface Observer {
   daemon: Program | undefined;
   proxy: Program | undefined;
   startDaemon(): Promise<void>;
+  /** Restarts the daemon with another configuration. */
+  reconfigure(to: { readonly planets?: readonly Planet[]; readonly peers?: readonly Peer[] }): Promise<void>;
   startProxy(): Promise<void>;
   /** Resolves once the node holds a head of at least `size` entries of each of these planets' logs. */
   follows(planets: readonly Planet[], size: number): Promise<void>;
@@ -46,7 +56,7 @@ export interface Observer {
 }
 
 export async function makeObserver(options: ObserverOptions): Promise<Observer> {
-  const { folder } = options;
+  const { name, folder } = options;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const socket = `unix://${join(folder, "trustix.socket")}`;
   const proxyAddress = `127.0.0.1:${options.proxyPort ?? (await freePort())}`;
@@ -56,8 +66,14 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
   const seed = randomSeed();
   const publicKey = crypto.ed25519PublicKey(seed);
   await writeFile(secretKey, `${formatSecretCacheKey({ name: KEY_NAME, seed, publicKey })}\n`, { mode: 0o600 });
+  const state = join(folder, "state");
+  const token = { name: "default", ...keyPairOfSeed(crypto, randomSeed()) };
+  await mkdir(state, { mode: 0o700 });
+  await writeFile(join(state, "trustix.token"), `${formatPrivateToken(token)}\n`, { mode: 0o600 });
   const config = join(folder, "trustix.toml");
-  await writeFile(config, configuration(options));
+  let configured = { planets: options.planets, peers: [] as readonly Peer[] };
+  const configure = (): Promise<void> => writeFile(config, configuration({ ...options, ...configured }));
+  await configure();
   const env = programEnvironment(folder);
   const calls = callsTo(socket);
   const closing = new AbortController();
@@ -66,26 +82,23 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
     folder,
     config,
     socket,
+    token: formatPublicToken(token),
     calls,
     proxyUrl,
     proxyKey: formatPublicCacheKey({ name: KEY_NAME, publicKey }),
     daemon: undefined,
     proxy: undefined,
     async startDaemon() {
-      const args = [
-        "daemon",
-        "--config",
-        config,
-        "--state",
-        join(folder, "state"),
-        "--listen",
-        socket,
-        "--interval",
-        "1",
-      ];
-      const daemon = new Program({ name: "the user's daemon", command: TRUSTIX, args, env });
+      const args = ["daemon", "--config", config, "--state", state, "--listen", socket, "--interval", "1"];
+      const daemon = new Program({ name: `${name}'s daemon`, command: TRUSTIX, args, env });
       observer.daemon = daemon;
       await daemon.answers(() => calls.status());
+    },
+    async reconfigure(to) {
+      configured = { ...configured, ...to };
+      await observer.daemon?.stop();
+      await configure();
+      await observer.startDaemon();
     },
     async startProxy() {
       const flags = ["--privkey", secretKey, "--listen", proxyAddress, "--config", config, "--address", socket];
@@ -107,7 +120,7 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
       await until(`heads of ${size} entries are followed`, ask, undefined, closing.signal);
     },
     async close() {
-      closing.abort(new Error("the user's side is closed"));
+      closing.abort(new Error(`${name}'s side is closed`));
       await calls.close();
       await observer.proxy?.stop();
       await observer.daemon?.stop();
@@ -116,7 +129,11 @@ export async function makeObserver(options: ObserverOptions): Promise<Observer> 
   return observer;
 }
 
-function configuration({ planets, decisionBudget = 2, syncmode = "full", more = "" }: ObserverOptions): string {
+interface Configured extends ObserverOptions {
+  readonly peers: readonly Peer[];
+}
+
+function configuration({ planets, peers, decisionBudget = 2, syncmode = "full", more = "" }: Configured): string {
   const remotes = planets.map(({ url }) => `  "${url}",\n`).join("");
   const logs = planets.map(
     ({ name, publicKey, cache }) => `
@@ -128,7 +145,10 @@ publicKey = { type = "ed25519", key = "${publicKey}" }
 meta = { upstream = "${cache.url}" }
 `,
   );
-  return `# Follows four builders and believes what three of them agree on.
+  const others = peers.map((peer) => {
+    return "socket" in peer ? `\n[[peers]]\nurl = "${peer.socket}"\n` : `\n[[peers]]\ntoken = "${peer.token}"\n`;
+  });
+  return `# Follows some builders and believes what three of them agree on.
 decision-budget = ${decisionBudget}
 remotes = [
 ${remotes}]
@@ -136,5 +156,5 @@ ${remotes}]
 [[decider.nix]]
 engine = "quorum"
 quorum = { threshold = ${QUORUM} }
-${logs.join("")}${more}`;
+${logs.join("")}${others.join("")}${more}`;
 }

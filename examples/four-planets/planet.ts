@@ -28,6 +28,8 @@ export interface PlanetOptions {
   readonly nix: NixProgram | undefined;
   readonly compromised?: boolean;
   readonly compression?: Compression;
+  /** Of the log's key; a new one if there is none. */
+  readonly seed?: Uint8Array;
   /** Of the daemon and of the cache; free ones are chosen if there are none. */
   readonly ports?: { readonly daemon: number; readonly cache: number };
 }
@@ -65,7 +67,7 @@ export async function makePlanet(options: PlanetOptions): Promise<Planet> {
   const spool = join(folder, "spool");
   await mkdir(spool, { recursive: true, mode: 0o700 });
   const crypto = nodeCrypto();
-  const keys = keyPairOfSeed(crypto, randomSeed());
+  const keys = keyPairOfSeed(crypto, options.seed ?? randomSeed());
   const publicKey = formatPublicKey(keys.publicKey);
   const logId = logIdOf(crypto, { protocol: NIX, publicKey: keys.publicKey });
   const socket = `unix://${join(folder, "trustix.socket")}`;

@@ -1,7 +1,9 @@
 /** The installed commands, and an environment in which they find nothing of the machine's own Trustix. */
+import { execFile } from "node:child_process";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 const BIN = join(import.meta.dirname, "../../packages/cli/bin");
 export const TRUSTIX = join(BIN, "trustix");
@@ -20,6 +22,23 @@ export function programEnvironment(folder: string): NodeJS.ProcessEnv {
     // For root the state is the machine's own, unless somebody says otherwise.
     STATE_DIRECTORY: join(folder, "state"),
   };
+}
+
+/** A node of the example: its folder, and the socket where it answers its owner. */
+export interface OwnNode {
+  readonly folder: string;
+  readonly socket: string;
+}
+
+/** Runs `trustix` as the owner of a node; what it printed. Rejects with what it complained of. */
+export async function trustix({ folder, socket }: OwnNode, ...args: string[]): Promise<string> {
+  const env = {
+    ...programEnvironment(folder),
+    TRUSTIX_RPC: socket,
+    TRUSTIX_TOKEN: join(folder, "state", "trustix.token"),
+  };
+  const { stdout } = await promisify(execFile)(TRUSTIX, args, { env, cwd: folder });
+  return stdout.trim();
 }
 
 /** A TCP port of the loopback that is free now. */

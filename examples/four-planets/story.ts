@@ -11,6 +11,7 @@ import { installForReal, showNaiveInstall, showPrivacy, tryToInstall } from "./a
 import { buildEverywhere } from "./act-build.ts";
 import { showDecision } from "./act-decide.ts";
 import { showExclusion } from "./act-exclude.ts";
+import { showSplitView } from "./act-split-view.ts";
 import { fetchThroughProxy } from "./act-fetch.ts";
 import { COMPROMISED, startNetwork } from "./network.ts";
 import type { Network } from "./network.ts";
@@ -31,6 +32,7 @@ export async function tellStory(network: Network, voice: Voice, nixVersion: stri
     await showPrivacy(network, voice, built.local);
   }
   await showExclusion(network, voice, nixVersion);
+  await showSplitView(network, voice, built.rocket);
   return built.rocket;
 }
 

@@ -40,7 +40,7 @@ describe.each(NIXES)("with $name", ({ nix }) => {
         return `\n[[upstreams]]\nurl = "${cache.url}"\npublic-keys = ["${cacheKey}"]\n`;
       });
       const more = `${upstreams.join("")}\n${policy}\n`;
-      const observer = await makeObserver({ folder: join(network.folder, name), planets, more });
+      const observer = await makeObserver({ name: "the user", folder: join(network.folder, name), planets, more });
       observers.push(observer);
       await observer.startDaemon();
       await observer.follows(planets, SIZE);
