@@ -135,7 +135,8 @@ export const PROXY_LIMITS: ProxyLimits = {
   requestHeadBytes: 8192,
   narinfoBytes: 1 << 20,
   narBytes: 2 ** 37,
-  heldBytes: 1 << 16,
+  // Most paths are smaller: of those a client never notices that a source was wrong.
+  heldBytes: 1 << 18,
   cacheBytes: 32 << 20,
   aheadQueue: 10_000,
   aheadAtOnce: 8,

@@ -262,6 +262,24 @@ describe("another source with another form", () => {
     return ours;
   }
 
+  test.each<[Compression, Compression]>([
+    ["none", "none"],
+    ["none", "zstd"],
+    ["zstd", "none"],
+  ])("a wrong NAR of 250 kB is replaced unseen: %s out of %s", async (announced, lied) => {
+    const pkg = packageOf("medium", 250_000);
+    const ours = await gone(pkg, announced);
+    const liar = await world.upstream();
+    const { info, text } = cached(pkg, lied, { fileSize: undefined, fileHash: undefined });
+    liar.file(narInfoTarget(pkg.facts), text).file(`/${info.url}`, compress(lied, flipped(pkg.nar)));
+    serve(await world.upstream(), pkg, "xz");
+    await world.start();
+    const reply = await world.ask(ours);
+    expect(reply).toMatchObject({ status: 200, broken: false });
+    expect(decompress(announced, reply.body).equals(pkg.nar)).toBe(true);
+    expect(liar.count(`/${info.url}`)).toBe(1);
+  });
+
   test("another file of the same compression is passed through, whole only", async () => {
     const ours = await gone(large, "zstd");
     // Made in two frames, so that it is another file with the same NAR.
