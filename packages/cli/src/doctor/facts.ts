@@ -115,6 +115,10 @@ export interface NixFacts extends ReadSettings {
   readonly proxyAddress: string;
   /** Settings that this user once accepted from a flake for good: the setting's name and its words. */
   readonly acceptedFromFlakes: { readonly file: string; readonly settings: readonly (readonly [string, string])[] };
+  /** Keys that are certainly no proxy's: those of well-known caches and of the configuration's. */
+  readonly foreignKeys: readonly string[];
+  /** Whether a Nix daemon works for this user, by root's settings. */
+  readonly throughDaemon: boolean;
   /** Machines that build for this one. */
   readonly machines: readonly string[];
 }

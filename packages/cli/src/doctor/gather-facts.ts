@@ -23,7 +23,7 @@ export async function gatherFacts(input: CommandInput): Promise<Facts> {
     gatherNodeFacts(input),
     gatherState(stateFolder),
     gatherSecrets(config, stateFolder, io),
-    gatherNix(io, proxyAddress(input)),
+    gatherNix(io, proxyAddress(input), configuration),
   ]);
   const substituters = toldNix.settings.substituters.words.map((url): Place => ({
     url,

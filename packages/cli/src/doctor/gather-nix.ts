@@ -1,20 +1,32 @@
 /** What this user's Nix is told, and the proxies of ours that it may be told to ask. */
+import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { readNixSettings } from "@trustix/nix";
 import type { Io } from "../command.ts";
+import { KNOWN_CACHES } from "../known-caches.ts";
 import { getJson, isHere } from "./ask-places.ts";
-import type { AskedFacts, NixFacts, ProxyFacts } from "./facts.ts";
+import type { AskedFacts, ConfigurationFacts, NixFacts, ProxyFacts } from "./facts.ts";
 import { samePlace, shownUrl } from "./nix-view.ts";
 
 const MAX_FILE = 1 << 20;
+const DAEMON_SOCKET = "/nix/var/nix/daemon-socket/socket";
 
 /** All but the proxies, which are found among the substituters. */
-export async function gatherNix(io: Io, proxyAddress: string): Promise<Omit<NixFacts, "proxies">> {
+export async function gatherNix(
+  io: Io,
+  proxyAddress: string,
+  configuration: ConfigurationFacts,
+): Promise<Omit<NixFacts, "proxies">> {
   const read = await readNixSettings({ env: io.env, signal: io.signal });
   return {
     ...read,
     proxyAddress,
+    foreignKeys: [
+      ...KNOWN_CACHES.map(({ publicKey }) => publicKey),
+      ...(configuration.kind === "read" ? configuration.upstreamKeys.map(({ key }) => key) : []),
+    ],
+    throughDaemon: io.uid !== 0 && existsSync(DAEMON_SOCKET),
     acceptedFromFlakes: await acceptedFromFlakes(io),
     machines: await machinesOf(read.settings.builders.words.join(" "), 0),
   };

@@ -23,7 +23,7 @@ export function judgeNix(nix: NixFacts, asked: readonly AskedFacts[], decides: b
   return [...read, ...judgeProxy(nix), ...judgePriority(nix, asked), ...judgeKey(nix), ...judgeAskingAgain(nix)];
 }
 
-function judgeReading({ program, mainFile, illegal }: NixFacts): Finding[] {
+function judgeReading({ program, mainFile, illegal, throughDaemon }: NixFacts): Finding[] {
   const how =
     program.version !== undefined
       ? finding("ok", "settings", `as ${program.version} itself has them, for this user`)
@@ -35,7 +35,9 @@ function judgeReading({ program, mainFile, illegal }: NixFacts): Finding[] {
         : { edits: [{ file: from.file, remove: [from.text], add: [] }] };
     return finding("wrong", `${from.file} line ${from.line}`, `Nix refuses it: ${why}`, mend);
   });
-  return [how, ...wrong];
+  if (!throughDaemon) return [how, ...wrong];
+  const found = "a Nix daemon works for this user, and goes by root's settings: only root sees those";
+  return [how, ...wrong, finding("note", "the Nix daemon", found, { run: ["sudo trustix doctor"] })];
 }
 
 function judgeProxy(nix: NixFacts): Finding[] {

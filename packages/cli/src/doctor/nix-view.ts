@@ -15,7 +15,7 @@ export interface NixView {
   readonly wantedKeys: readonly string[] | undefined;
 }
 
-export function viewOf({ settings, proxies, proxyAddress }: NixFacts): NixView {
+export function viewOf({ settings, proxies, proxyAddress, foreignKeys }: NixFacts): NixView {
   const urls = settings.substituters.words;
   const proxyAt = (url: string): ProxyFacts | undefined => proxies.find((proxy) => samePlace(proxy.url, url));
   const asked = urls.flatMap((url) => {
@@ -24,11 +24,14 @@ export function viewOf({ settings, proxies, proxyAddress }: NixFacts): NixView {
   });
   const wanted = asked.length > 0 ? asked.map(({ url }) => url) : [proxies[0]?.url ?? proxyAddress];
   const keys = proxies.flatMap(({ key }) => key ?? []);
+  const trusted = settings["trusted-public-keys"].words;
+  // While no proxy says which key is its own, it may be any but those that are known to be somebody else's.
+  const own = keys.length > 0 ? keys : trusted.filter((key) => !foreignKeys.includes(key));
   return {
     asked,
     others: urls.filter((url) => proxyAt(url) === undefined),
     wantedSubstituters: wanted,
-    otherKeys: settings["trusted-public-keys"].words.filter((key) => !keys.includes(key)),
+    otherKeys: trusted.filter((key) => !own.includes(key)),
     wantedKeys: keys.length === 0 ? undefined : keys,
   };
 }

@@ -101,6 +101,8 @@ export function nix(
     illegal: [],
     proxies: [{ url: PROXY, status: "ok", key: KEY, priority: 30 }],
     proxyAddress: PROXY,
+    foreignKeys: [],
+    throughDaemon: false,
     acceptedFromFlakes: { file: "/home/me/.local/share/nix/trusted-settings.json", settings: [] },
     machines: [],
     ...more,

@@ -245,6 +245,23 @@ test("a key that the proxy needs for an upstream is told to be enough there", ()
   expect(waysIn(nix(), { upstreamKeys })).toEqual(["ok Nix's settings: nothing but the proxy's answers is accepted"]);
 });
 
+test("while no proxy says which key is its own, a key is taken for somebody else's only if it is known to be", () => {
+  const silent = { proxies: [{ url: PROXY, status: "ok", key: undefined, priority: 30 }] };
+  const both = { substituters: [PROXY, CACHE], "trusted-public-keys": [KEY, OTHER_KEY] };
+  expect(waysIn(nix(both, silent))).toEqual([expect.stringMatching(/^note substituters/)]);
+  const known = { ...silent, foreignKeys: [OTHER_KEY] };
+  expect(waysIn(nix(both, known)).map((line) => line.split("\n")[0])).toEqual([
+    expect.stringMatching(/^wrong substituters: .* takes what cache\.example-1 signed/),
+    expect.stringMatching(/^wrong trusted-public-keys: cache\.example-1: /),
+  ]);
+});
+
+test("whoever builds through a daemon is told that root's settings count", () => {
+  expect(client(nix({}, { throughDaemon: true }))).toEqual([
+    "note the Nix daemon: a Nix daemon works for this user, and goes by root's settings: only root sees those\n$ sudo trustix doctor",
+  ]);
+});
+
 test("while a policy only looks on, other ways in are warnings", () => {
   const policies = [{ ...CONFIGURATION.policies[0]!, mode: "observe" as const }];
   for (const line of waysIn(nix({ "require-sigs": ["false"], "accept-flake-config": ["true"] }), { policies })) {
