@@ -23,6 +23,8 @@ export interface CommandGroup {
   /** One line. */
   readonly summary: string;
   readonly commands: readonly CommandSpec[];
+  /** The name of the one that is run when none is named; otherwise the help is printed. */
+  readonly unnamed?: string;
 }
 
 export interface FlagSpec {
@@ -54,6 +56,8 @@ export interface Io {
   onHangup(call: () => void): void;
   /** Whether stdout is a terminal. */
   readonly terminal: boolean;
+  /** Whether somebody sees what `progress` shows. */
+  readonly watched: boolean;
   /** Milliseconds since 1970. */
   now(): number;
 }

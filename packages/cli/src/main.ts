@@ -128,6 +128,7 @@ function processIo(ending: AbortController): Io {
       });
     },
     terminal: process.stdout.isTTY === true,
+    watched,
     now: () => Date.now(),
   };
 }

@@ -23,8 +23,8 @@ export async function runProgram(spec: ProgramSpec, argv: readonly string[], io:
     .version(`${spec.name} ${spec.version}`, "--version", "print the version")
     .addHelpText("after", examplesText(spec.examples));
   for (const flag of spec.flags) program.addOption(optionOf(flag));
-  const add = (parent: Command, command: CommandSpec, name: string): void => {
-    const sub = subcommand(parent, command, command.examples, command.details, io);
+  const add = (parent: Command, command: CommandSpec, name: string, isUnnamed = false): void => {
+    const sub = subcommand(parent, command, command.examples, command.details, io, isUnnamed);
     for (const [word, description] of command.args ?? []) sub.argument(word, description);
     for (const flag of command.flags ?? []) sub.addOption(optionOf(flag));
     sub.action(async () => {
@@ -39,7 +39,10 @@ export async function runProgram(spec: ProgramSpec, argv: readonly string[], io:
     else {
       const examples = command.commands.flatMap((inner) => inner.examples.slice(0, 1));
       const group = subcommand(program, command, examples, undefined, io);
-      for (const inner of command.commands) add(group, inner, `${spec.name} ${command.name} ${inner.name}`);
+      for (const inner of command.commands) {
+        const isUnnamed = inner.name === command.unnamed;
+        add(group, inner, `${spec.name} ${command.name} ${inner.name}`, isUnnamed);
+      }
     }
   }
   try {
@@ -77,8 +80,9 @@ function subcommand(
   examples: readonly string[],
   details: string | undefined,
   io: Io,
+  isUnnamed = false,
 ): Command {
-  return base(parent.command(name), io)
+  return base(parent.command(name, { isDefault: isUnnamed }), io)
     .summary(summary)
     .description(`${capital(summary)}.${details === undefined ? "" : `\n\n${details}`}`)
     .addHelpText("after", examplesText(examples))
@@ -111,6 +115,11 @@ function wordError(
   const command = commands.find((known) => argv.includes(known.name));
   const inner = command !== undefined && "commands" in command ? command.commands : [];
   const nested = inner.find((known) => argv.includes(known.name));
+  // Of a group that has a command for no word, a misspelt word is an argument too many.
+  if (error.code === "commander.excessArguments" && inner.length > 0 && nested === undefined) {
+    const names = inner.map((known) => known.name).join(", ");
+    return usageError(`unknown command '${/: ([^,]*)/.exec(first)?.[1]}'`, `${name} ${command?.name} has ${names}`);
+  }
   const help = [name, command?.name, nested?.name, "--help"].filter((word) => word !== undefined).join(" ");
   return usageError(first, suggestion === undefined ? `see \`${help}\`` : `did you mean ${suggestion}?`);
 }

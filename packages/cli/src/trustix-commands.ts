@@ -6,6 +6,12 @@ import { VERSION } from "./version.ts";
 
 const KEY = { words: "--key <hex>", description: "the key, in hex", required: true } as const;
 
+const REASON = {
+  words: "--reason <text>",
+  description: "why: a sentence for whoever reads it later",
+  required: true,
+} as const;
+
 const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
   {
     name: "daemon",
@@ -326,6 +332,68 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     ],
     examples: ["trustix doctor", "trustix doctor --offline --json"],
     load: () => import("./commands/doctor.ts"),
+  },
+  {
+    name: "mirror",
+    summary: "show how far the copies of followed logs are, and wait for them",
+    details:
+      'A log with syncmode = "full" is copied by the daemon, whether anybody waits or not; --log-id names one. With --wait\n' +
+      "every copy serves the head that is held. Exit 1 when a copy is held up (with --wait: and nothing came for a while),\n" +
+      "3 when a log's signed head is not what its own entries make.",
+    flags: [
+      { words: "--wait", description: "return when all copies are whole" },
+      { words: "--patience <seconds>", description: "with --wait: how long a copy may be held up (default: 30)" },
+      JSON_FLAG,
+    ],
+    examples: ["trustix mirror", "trustix mirror --wait && trustix decide --protocol test --key 6b6579"],
+    load: () => import("./commands/mirror.ts"),
+  },
+  {
+    name: "builders",
+    summary: "show how far each voter is trusted and why, and have your say",
+    unnamed: "list",
+    commands: [
+      {
+        name: "list",
+        summary: "list the voters with their standing, their figures and what weighs against them",
+        details:
+          "compared: paths on which enough others claim something; agreed: of those; alone: all others agree on something\n" +
+          "else, which counts against the builder when it is repeated. split and scattered count against the package. second:\n" +
+          "another answer than before for a path. An excluded voter says nothing any more, and is still counted in N.",
+        flags: [JSON_FLAG],
+        examples: ["trustix builders", "trustix builders --json"],
+        load: () => import("./commands/builders-list.ts"),
+      },
+      {
+        name: "pardon",
+        summary: "let a voter count again",
+        details:
+          "What is known against it until now does not count any more: proofs, dissents, and claims first seen before. What\n" +
+          "comes later does. The reason is kept. Needs the node's own token, or one of those that may write.",
+        args: [["<voter>", "its name, or its id or the first 8 digits"]],
+        flags: [REASON],
+        examples: ['trustix builders pardon saturn --reason "their compiler was replaced, we compared by hand"'],
+        load: () => import("./commands/builders-pardon.ts"),
+      },
+      {
+        name: "exclude",
+        summary: "let a voter count for nothing, until it is pardoned",
+        details:
+          "It is still counted in N: excluding somebody never makes it easier to agree. The reason is kept. Needs the node's\n" +
+          "own token, or one of those that may write.",
+        args: [["<voter>", "its name, or its id or the first 8 digits"]],
+        flags: [REASON],
+        examples: ['trustix builders exclude saturn --reason "their signing key was stolen"'],
+        load: () => import("./commands/builders-exclude.ts"),
+      },
+      {
+        name: "log",
+        summary: "list what was said of voters with pardon and exclude, and why",
+        flags: [JSON_FLAG],
+        examples: ["trustix builders log"],
+        load: () => import("./commands/builders-log.ts"),
+      },
+    ],
   },
   {
     name: "logs",

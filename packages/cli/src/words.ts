@@ -15,6 +15,17 @@ export function counted(count: number | bigint, one: string, many: string): stri
   return `${count} ${count === 1 || count === 1n ? one : many}`;
 }
 
+/** Cells below each other: texts to the left, from column `firstNumber` on to the right. */
+export function table(rows: readonly (readonly string[])[], firstNumber: number): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column < firstNumber ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
 /** As one word of a shell. */
 export function quoted(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

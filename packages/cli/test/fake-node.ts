@@ -11,6 +11,9 @@ import { nodeCrypto } from "@trustix/node-crypto";
 import {
   ImportEvidenceResponse_Outcomes,
   LogAPI,
+  BuilderOverride_Kinds,
+  BuilderStatus_Causes,
+  BuilderStatus_Standings,
   ListedToken_Origin,
   ListedToken_Role,
   LogRPC,
@@ -66,7 +69,7 @@ class Refusal extends Error {
   }
 }
 
-type Handler = (body: Uint8Array, token: string | undefined) => Uint8Array;
+export type Handler = (body: Uint8Array, token: string | undefined) => Uint8Array;
 const handlers = new Map<string, Handler>();
 
 function on<I extends DescMessage, O extends DescMessage>(
@@ -208,6 +211,7 @@ on(NodeExt.method.status, () => ({
       Name: "saturn",
       Head: headToWire(head),
       HeadSeenAt: NOW - 600_000n,
+      Mirror: { Entries: 1n, Target: 1n, Served: headToWire(head), Valued: 1n, Missing: 1n },
       Remotes: [
         { URL: "http://a:1", State: RemoteStatus_States.REACHABLE, Since: NOW - 7_200_000n },
         {
@@ -225,6 +229,21 @@ on(NodeExt.method.status, () => ({
         { URL: "http://c:1", State: RemoteStatus_States.UNKNOWN },
         { URL: "http://d:1", State: RemoteStatus_States.REFUSED, Since: NOW, Why: "it answers not_found: no such log" },
       ],
+      Mirror: { Entries: 0n },
+    },
+    {
+      Log: { ...logMessage, LogID: "9e".repeat(32) },
+      Name: "neptune",
+      Head: { ...headToWire(head), TreeSize: 8000n },
+      HeadSeenAt: NOW - 60_000n,
+      Remotes: [{ URL: "http://c:1", State: RemoteStatus_States.REACHABLE, Since: NOW - 60_000n }],
+      Mirror: {
+        Entries: 4200n,
+        Target: 8000n,
+        Served: { ...headToWire(head), TreeSize: 4000n },
+        BehindSince: NOW - 120_000n,
+        Why: "http://c:1: no answer \u001b[31mwithin 20000 ms",
+      },
     },
     {
       Log: { ...logMessage, LogID: "cd".repeat(32) },
@@ -238,6 +257,70 @@ on(NodeExt.method.status, () => ({
     },
   ],
 }));
+
+/** Voters as a node shows them, and what was said of them. */
+const SATURN = "5a".repeat(32);
+const overrides = [
+  { LogID: "0d".repeat(32), Kind: BuilderOverride_Kinds.EXCLUDE, Reason: "left", At: NOW - 9_000_000n },
+];
+const builders = [
+  {
+    LogID: "11".repeat(32),
+    Name: "mercury",
+    Operator: "acme",
+    Protocol: NIX.id,
+    Standing: BuilderStatus_Standings.GOOD,
+    Reasons: ["agreed on 19 918 of 20 000 compared paths, alone on 82"],
+    Figures: {
+      Claims: 24_000n,
+      Single: 1000n,
+      FewAgreed: 900n,
+      Agreed: 19_918n,
+      Alone: 82n,
+      Split: 1000n,
+      Scattered: 1100n,
+    },
+    Examples: [{ Key: "/nix/store/x-fine", At: NOW }],
+  },
+  {
+    LogID: SATURN,
+    Name: "saturn",
+    Protocol: NIX.id,
+    Standing: BuilderStatus_Standings.EXCLUDED,
+    Cause: BuilderStatus_Causes.DISSENT,
+    Since: 1_700_000_000_000n,
+    Reasons: [
+      "alone on 36 packages in 2 740 compared paths (1.3 %, 0.61 % allowed): by chance less than once in 1 000 000",
+      "agreed on 2 704 of 2 740 compared paths, alone on 36",
+    ],
+    Figures: { Claims: 2740n, Agreed: 2704n, Alone: 36n, SecondAnswers: 1n },
+    Examples: [
+      { Key: "/nix/store/x-openssl-3.4", At: NOW - 1000n },
+      { Key: "/nix/store/y-\u001b[31mcurl", At: NOW - 2000n, SecondAnswer: true },
+    ],
+  },
+  {
+    LogID: "22".repeat(32),
+    Name: "saturn",
+    Protocol: TEST.id,
+    Standing: BuilderStatus_Standings.GOOD,
+    Reasons: ["never compared: too few others claim something for its 3 paths"],
+    Figures: { Claims: 3n, Single: 3n },
+  },
+];
+on(NodeExt.method.builders, () => ({ Builders: builders, Overrides: overrides }));
+on(NodeExt.method.overrideBuilder, ({ LogID, Kind, Reason }, token, procedure) => {
+  mayWrite(token, procedure);
+  const builder = builders.find((one) => one.LogID === LogID);
+  if (builder === undefined) throw new Refusal("not_found", `voter ${LogID} is not configured`);
+  overrides.push({ LogID, Kind, Reason, At: NOW });
+  const isPardon = Kind === BuilderOverride_Kinds.PARDON;
+  return {
+    ...builder,
+    Standing: isPardon ? BuilderStatus_Standings.GOOD : BuilderStatus_Standings.EXCLUDED,
+    Reasons: [isPardon ? `pardoned: ${Reason}` : `excluded by the user: ${Reason}`],
+  };
+});
 
 /** The token whose holder may write: made from a fixed seed, so that a file can be written for it. */
 export const FAKE_TOKEN = { name: "tester", ...keyPairOfSeed(crypto, new Uint8Array(32).fill(6)) };
@@ -376,13 +459,13 @@ function mayWrite(header: string | undefined, procedure: string): void {
   }
 }
 
-/** Answers on `socket` until it is closed. */
-export async function startFakeNode(socket: string): Promise<Server> {
+/** Answers on `socket` until it is closed; `others` answer in the place of its own handlers. */
+export async function startFakeNode(socket: string, others: ReadonlyMap<string, Handler> = new Map()): Promise<Server> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      const handler = handlers.get(request.url ?? "");
+      const handler = others.get(request.url ?? "") ?? handlers.get(request.url ?? "");
       const token = request.headers["trustix-token"] as string | undefined;
       try {
         if (handler === undefined) throw new Refusal("unimplemented", `no ${request.url}`);

@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { RemoteStatus_States, StatusResponseSchema } from "@trustix/proto";
+import { type MirrorStatusSchema, RemoteStatus_States, StatusResponseSchema } from "@trustix/proto";
 import { expect, test } from "vitest";
 import { troublesOf } from "../src/commands/status.ts";
 
@@ -10,6 +10,24 @@ const followed = (...remotes: [state: RemoteStatus_States, why?: string][]): Sta
     {
       Name: "saturn",
       Remotes: remotes.map(([State, Why = ""], i) => ({ URL: `http://${"abc"[i]}:1`, State, Since: 1n, Why })),
+    },
+  ],
+});
+const HEAD = {
+  LogRoot: new Uint8Array(32),
+  MapRoot: new Uint8Array(32),
+  MHRoot: new Uint8Array(32),
+  MHTreeSize: 1n,
+  Signature: new Uint8Array(64),
+};
+/** Followed where it can be reached, and copied so far. */
+const copied = (Mirror: MessageInitShape<typeof MirrorStatusSchema>): Status => ({
+  Followed: [
+    {
+      Name: "saturn",
+      Head: { ...HEAD, TreeSize: 9n },
+      Remotes: [{ URL: "http://a:1", State: RemoteStatus_States.REACHABLE, Since: 1n }],
+      Mirror,
     },
   ],
 });
@@ -55,6 +73,26 @@ test("what is wrong is told, and a person called for what does not mend itself",
     ["a head that contradicts", followed(contradicting), [refused], true],
     ["one beside a good one", followed(contradicting, [REACHABLE]), [refused], true],
     ["one beside one that is down", followed(contradicting, [UNREACHABLE]), [refused], true],
+    ["a copy on its way", copied({ Target: 9n }), [], false],
+    ["a copy that is whole", copied({ Target: 9n, Served: { ...HEAD, TreeSize: 9n } }), [], false],
+    [
+      "a copy that is whole, with something that failed before",
+      copied({ Target: 9n, Served: { ...HEAD, TreeSize: 9n }, Why: "http://a:1: down" }),
+      [],
+      false,
+    ],
+    [
+      "a copy that is held up",
+      copied({ Target: 9n, Why: "http://a:1: down" }),
+      ["its copy is held up: http://a:1: down"],
+      false,
+    ],
+    [
+      "a log that lies",
+      copied({ Target: 9n, Lie: true, Why: "the map root is not" }),
+      ["it lies: the map root is not"],
+      true,
+    ],
   ];
   for (const [name, status, wrong, called] of table) {
     const troubles = troublesOf(create(StatusResponseSchema, status));

@@ -96,6 +96,7 @@ async function callHere({ program, argv, env }: PlainCall, options: Surroundings
     signal: new AbortController().signal,
     onHangup: () => undefined,
     terminal: false,
+    watched: false,
     now: () => Date.now(),
   };
   const exit = await runCommandLine(program, argv, io);

@@ -16,6 +16,7 @@ import { findProtocol } from "@trustix/protocol";
 import { EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
 import { withNode } from "../connect.ts";
+import { copyJson, copyOf, describeCopy, stateOf } from "../copies.ts";
 import { counted, lasting } from "../words.ts";
 
 export const run: Action = (input) =>
@@ -35,7 +36,11 @@ export interface Trouble {
 }
 
 export function troublesOf(status: StatusResponse): Trouble[] {
-  const { Published, Followed, Caches } = status;
+  return [...voterTroubles(status), ...status.Followed.flatMap(copyTroubles)];
+}
+
+/** Without those of copies. */
+export function voterTroubles({ Published, Followed, Caches }: StatusResponse): Trouble[] {
   return [
     ...Published.flatMap(publishedTroubles),
     ...Followed.flatMap(followedTroubles),
@@ -64,6 +69,20 @@ function followedTroubles({ Name, Remotes }: FollowedStatus): Trouble[] {
   if (others.every(lacksLog)) return [trouble("no remote serves it: `remotes` names none that publishes this log")];
   const down = others.filter(({ State }) => State === RemoteStatus_States.UNREACHABLE);
   return down.length === 0 ? [] : [trouble(`no remote that could serve it is reachable`, true)];
+}
+
+/** A log that lies is somebody's business; one that is held up is tried again. */
+function copyTroubles(log: FollowedStatus): Trouble[] {
+  const copy = copyOf(log);
+  const why = copy?.why ?? "";
+  switch (copy && stateOf(copy)) {
+    case "lie":
+      return [{ log: log.Name, what: `it lies: ${why}`, mendsItself: false }];
+    case "held up":
+      return [{ log: log.Name, what: `its copy is held up: ${why}`, mendsItself: true }];
+    default:
+      return [];
+  }
 }
 
 /** Every remote is asked for every followed log: most have only some of them. */
@@ -106,12 +125,14 @@ function publishedLines(log: PublishedStatus, now: number): string[] {
 }
 
 function followedLines(log: FollowedStatus, now: number): string[] {
+  const copy = copyOf(log);
   const head =
     log.Head === undefined
       ? "no head yet"
       : `${counted(log.Head.TreeSize, "entry", "entries")}, head confirmed ${lasting(now - Number(log.HeadSeenAt))} ago`;
   return [
     `followed ${log.Name} ${log.Log?.LogID ?? ""} (${protocolName(log.Log?.Protocol)}): ${head}`,
+    ...(copy?.target === undefined ? [] : [`  copy ${describeCopy(copy, now)}`]),
     ...remoteLines(log.Remotes, now),
   ];
 }
@@ -153,22 +174,28 @@ function statusJson(status: StatusResponse): object {
       ...(log.Stopped !== "" && { stopped: log.Stopped }),
       ...(log.LastFlush !== 0n && { lastFlush: Number(log.LastFlush) }),
     })),
-    followed: status.Followed.map((log) => ({
-      ...logJson(log),
-      ...(log.HeadSeenAt !== 0n && { headSeenAt: Number(log.HeadSeenAt) }),
-      remotes: log.Remotes.map(({ URL, State, Since, Why }) => ({
-        url: URL,
-        state: RemoteStatus_States[State].toLowerCase(),
-        ...(Since !== 0n && { since: Number(Since) }),
-        ...(Why !== "" && { why: Why }),
-      })),
-    })),
+    followed: status.Followed.map(followedJson),
     caches: status.Caches.map(({ Name, LogID, Places, Log, Entries }) => ({
       id: LogID,
       name: Name,
       places: Places.map(({ URL, Resting }) => ({ url: URL, resting: Resting })),
       localLog: Log?.LogID ?? "",
       entries: Number(Entries),
+    })),
+  };
+}
+
+function followedJson(log: FollowedStatus): object {
+  const copy = copyOf(log);
+  return {
+    ...logJson(log),
+    ...(log.HeadSeenAt !== 0n && { headSeenAt: Number(log.HeadSeenAt) }),
+    ...(copy !== undefined && { copy: copyJson(copy) }),
+    remotes: log.Remotes.map(({ URL, State, Since, Why }) => ({
+      url: URL,
+      state: RemoteStatus_States[State].toLowerCase(),
+      ...(Since !== 0n && { since: Number(Since) }),
+      ...(Why !== "" && { why: Why }),
     })),
   };
 }

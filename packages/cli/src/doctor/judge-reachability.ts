@@ -1,6 +1,6 @@
 /** Who answers, whose log is served by nobody, which copy does not go on, and whose votes do not count any more. */
 import { BuilderStatus_Causes, BuilderStatus_Standings, type BuilderStatus, type FollowedStatus } from "@trustix/proto";
-import { troublesOf } from "../commands/status.ts";
+import { voterTroubles } from "../commands/status.ts";
 import { counted, lasting, quoted } from "../words.ts";
 import type { AskedFacts, NodeFacts } from "./facts.ts";
 import { findingsOf, type Finding } from "./finding.ts";
@@ -13,7 +13,7 @@ const BEHIND = 3_600_000;
 export function judgeReachability(asked: readonly AskedFacts[], node: NodeFacts): Finding[] {
   const findings = asked.map(judgeAsked);
   if (node.kind === "away") return findings;
-  const troubles = troublesOf(node.status).map(({ log, what, mendsItself }) => {
+  const troubles = voterTroubles(node.status).map(({ log, what, mendsItself }) => {
     const note = mendsItself ? "it mends itself when one of them is back" : "`trustix status` shows all of it";
     return finding(mendsItself ? "warning" : "wrong", log, what, { note });
   });
