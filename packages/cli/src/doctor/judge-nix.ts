@@ -1,7 +1,7 @@
 /** Whether Nix asks the proxy, takes what it signs, and asks again soon for what was not decided yet. */
 import type { AskedFacts, NixFacts } from "./facts.ts";
 import { findingsOf, type Finding } from "./finding.ts";
-import { settingEdits } from "./nix-edits.ts";
+import { settingEdits, trustEdits } from "./nix-edits.ts";
 import { isOn, keyName, parameters, samePlace, shownUrl, viewOf } from "./nix-view.ts";
 
 const finding = findingsOf("Nix client");
@@ -100,7 +100,7 @@ function judgeKey(nix: NixFacts): Finding[] {
     if (nix.proxies.length === 0) return [];
     return [finding("note", looked, "the proxy does not say which key it signs with: is it an older version?")];
   }
-  const mend = settingEdits(nix, looked, wantedKeys);
+  const mend = trustEdits(nix, wantedKeys);
   const missing = wantedKeys.filter((key) => !trusted.includes(key));
   if (missing.length === 0)
     return [finding("ok", looked, `the proxy's key ${wantedKeys.map(keyName).join(", ")} is trusted`)];

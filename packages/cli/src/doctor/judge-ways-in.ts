@@ -5,7 +5,7 @@
 import { quoted } from "../words.ts";
 import type { NixFacts, ReadConfiguration } from "./facts.ts";
 import { findingsOf, type Finding, type Severity } from "./finding.ts";
-import { settingEdits } from "./nix-edits.ts";
+import { settingEdits, trustEdits } from "./nix-edits.ts";
 import { isOn, isTrue, keyName, parameters, shownUrl, viewOf, withoutParameter } from "./nix-view.ts";
 
 const finding = findingsOf("other ways in");
@@ -77,7 +77,7 @@ function otherCaches(nix: NixFacts, configuration: ReadConfiguration | undefined
     const mend =
       wantedKeys === undefined
         ? { note: "leave the proxy's key alone in trusted-public-keys" }
-        : settingEdits(nix, "trusted-public-keys", wantedKeys);
+        : trustEdits(nix, wantedKeys);
     findings.push(finding(others.length > 0 ? bad : "warning", "trusted-public-keys", found, mend));
   }
   return findings;

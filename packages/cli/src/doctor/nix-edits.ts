@@ -32,6 +32,15 @@ export function settingEdits(
   return { edits, note };
 }
 
+/** The proxy says itself which key is its own, and anybody of this machine could listen there while it does not run. */
+export function trustEdits(nix: NixFacts, keys: readonly string[]): Mend {
+  const mend = settingEdits(nix, "trusted-public-keys", keys);
+  const unheard = keys.filter((key) => !nix.settings["trusted-public-keys"].words.includes(key));
+  if (unheard.length === 0) return mend;
+  const first = "first compare the key with that of your proxy, cache.pub: whoever listens at its address says so";
+  return { ...mend, note: mend.note === undefined ? first : `${first}; ${mend.note}` };
+}
+
 const LISTS: ReadonlySet<SettingName> = new Set([
   "substituters",
   "trusted-substituters",

@@ -97,6 +97,14 @@ test("what keeps Nix from asking and believing the proxy is found, with the line
   for (const [facts, found] of table) expect(client(facts)).toEqual(found);
 });
 
+test("a key that only the listener itself vouches for is to be compared first", () => {
+  const noteOf = (trusted: readonly string[]) =>
+    judgeNix(nix({ "trusted-public-keys": trusted }), [], true).find(({ looked }) => looked === "trusted-public-keys")
+      ?.mend?.note;
+  expect(noteOf([OTHER_KEY])).toMatch(/^first compare the key with that of your proxy, cache\.pub: whoever listens/);
+  expect(noteOf([KEY])).toBeUndefined();
+});
+
 test("a proxy is the same with a slash or parameters in its address", () => {
   for (const url of [`${PROXY}/`, `${PROXY}?priority=10`, `${PROXY}/?want-mass-query=1`]) {
     expect(client(nix({ substituters: [url] }))).toEqual([]);
