@@ -26,7 +26,7 @@ export function explanationPage(explanation: Explanation, { consequence, receipt
     nameIn(path),
     html`<h1>${nameIn(path)}</h1>
       <p class="path"><code>${path}</code></p>
-      ${verdictCard(explanation)}${consequence === undefined ? undefined : consequenceCard(consequence)}
+      ${verdictCard(explanation)}${consequence === undefined ? undefined : consequenceCard(consequence, explanation.reason)}
       <h2>Who says what</h2>
       ${votersTable(explanation.voters, camps)} ${decision?.facts === undefined ? undefined : factsList(decision)}
       ${policy.length === 0 ? undefined : policyList(policy)}
@@ -54,9 +54,10 @@ function verdictCard({ decision, conflict, reason, until }: Explanation): Html {
   </div>`;
 }
 
-function consequenceCard({ tone, headline, why }: Consequence): Html {
+/** What was just said is not said again. */
+function consequenceCard({ tone, headline, why }: Consequence, said: string): Html {
   return html`<div class="card ${tone}">
-    <strong>${headline}</strong>${why === "" ? undefined : html`<p>${sentence(why)}</p>`}
+    <strong>${headline}</strong>${why === "" || why === said ? undefined : html`<p>${sentence(why)}</p>`}
   </div>`;
 }
 
@@ -152,8 +153,10 @@ function saying({ outcome, reason, claim }: ExplainedVoter, camps: ReadonlyMap<s
 function claimed(claim: ExplainedClaim, camps: ReadonlyMap<string, Camp>): Html {
   const { letter, look } = camps.get(campKey(claim))!;
   const { facts, digest } = claim;
-  const what = facts === undefined ? `value ${digest.slice(0, 16)}…` : facts.narHash;
-  return html`<span class="claim"><span class="camp ${look}">${letter}</span><code>${what}</code></span>`;
+  // The digits by which sentences name it.
+  const short = html`<code class="quiet">${digest.slice(0, 8)}</code>`;
+  const what = facts === undefined ? short : html`<code>${facts.narHash}</code> ${short}`;
+  return html`<span class="claim"><span class="camp ${look}">${letter}</span>${what}</span>`;
 }
 
 function factsList({ facts, digest }: ExplainedClaim): Html {

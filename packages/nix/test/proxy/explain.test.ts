@@ -113,7 +113,7 @@ describe("the page", () => {
       "Confidence 40 of 100.",
       "Nix gets what was decided",
       "mercury of acme · 6d6d6d6d",
-      `A ${GOOD.facts.narHash} 2026-11-24 12:00:00 entry 17 under a signed head of 1200 entries`,
+      `A ${GOOD.facts.narHash} aaaaaaaa 2026-11-24 12:00:00 entry 17 under a signed head of 1200 entries`,
       "a narinfo signed by its key StorePath: /nix/store/",
       `saturn 73737373 is excluded: does not count It stood alone on 40 packages. It claims B ${EVIL.facts.narHash}`,
       "mars 6d6d6d6d has no claim proof that it has no entry under a signed head of 1 entry",
