@@ -12,9 +12,9 @@ import { PLANETS, startNetwork } from "../../examples/four-planets/network.ts";
 import type { Network } from "../../examples/four-planets/network.ts";
 import { hashPart, makeFolder, NIXES } from "./nixes.ts";
 
-/** What a bad upstream may cost: the proxy's budget and half a second once, almost nothing while its breaker is open. */
+/** What a bad upstream may cost: the proxy's budget and half a second once, less than its second try while its breaker is open. */
 const FIRST_MS = 2000 + 500;
-const LATER_MS = 50;
+const LATER_MS = 250;
 /** Late, but within the proxy's budget. */
 const LATE_MS = 1000;
 const PROBES = 38;
