@@ -2,9 +2,12 @@
  * What the server tells Prometheus, in a registry of its own: two servers in one process do not share figures. Log
  * gauges are read when they are asked for.
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Histogram, Registry } from "prom-client";
+import { measureCopies } from "./copy-metrics.ts";
+import { gauge } from "./gauge.ts";
 import { headIfAny } from "./node-status.ts";
-import type { ServerParts } from "./parts.ts";
+import type { MeasuredParts } from "./parts.ts";
+import { measureStandings } from "./standing-metrics.ts";
 
 export class ServerMetrics {
   readonly registry = new Registry();
@@ -22,7 +25,7 @@ export class ServerMetrics {
     registers: [this.registry],
   });
 
-  constructor(parts: ServerParts, inFlight: () => number) {
+  constructor(parts: MeasuredParts, inFlight: () => number) {
     gauge(this.registry, "trustix_rpc_in_flight", "Calls being answered", [], (g) => g.set(inFlight()));
     gauge(this.registry, "trustix_log_waiting_items", "Items accepted and not yet in the log", ["log"], (g) => {
       for (const { name, publisher } of parts.published.values()) g.set({ log: name }, publisher.status().waiting);
@@ -49,6 +52,8 @@ export class ServerMetrics {
         if (headSeenAt !== undefined) g.set({ log: name }, (parts.clock.now() - headSeenAt) / 1000);
       }
     });
+    measureCopies(this.registry, parts);
+    measureStandings(this.registry, parts);
   }
 
   /** `code` is `ok` or the RPC code's name. */
@@ -59,25 +64,4 @@ export class ServerMetrics {
   dropped(listener: string): void {
     this.#dropped.inc({ listener });
   }
-}
-
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: string[],
-  read: (gauge: Gauge) => void | Promise<void>,
-): void {
-  const metric = new Gauge({
-    name,
-    help,
-    labelNames,
-    async collect() {
-      // A log or remote that is gone must not leave its last figure behind.
-      this.reset();
-      await read(this as Gauge);
-    },
-    registers: [],
-  });
-  registry.registerMetric(metric);
 }

@@ -89,3 +89,10 @@ export interface ServerLimits {
   /** Milliseconds a connection may be idle between calls. */
   readonly idleMs: number;
 }
+
+/** What figures are made of. */
+export interface MeasuredParts extends Pick<ServerParts, "published" | "policies" | "clock"> {
+  readonly follower: Pick<ServerParts["follower"], "logs">;
+  readonly mirror: Pick<ServerParts["mirror"], "status">;
+  readonly builders: Pick<ServerParts["builders"], "standings">;
+}
