@@ -46,12 +46,11 @@ function judgeProxy(nix: NixFacts): Finding[] {
   const findings: Finding[] = [];
   if (asked.length === 0) {
     if (proxies.length === 0) {
-      const note =
-        "`nix-store --generate-binary-cache-key my-proxy-1 cache.key cache.pub` makes the key; run it as a service";
-      const run = ["trustix-nix binary-cache-proxy --privkey cache.key"];
-      findings.push(
-        finding("wrong", proxyAddress, "no proxy of ours answers there or at any substituter", { run, note }),
-      );
+      const key = "nix-store --generate-binary-cache-key my-proxy-1 cache.key cache.pub";
+      const start = `trustix-nix binary-cache-proxy --privkey cache.key --listen ${URL.parse(proxyAddress)?.host ?? ""}`;
+      const note = "the first only if there is no key yet; the second as a service, with the node's --config";
+      const found = "no proxy of ours answers there or at any substituter";
+      findings.push(finding("wrong", proxyAddress, found, { run: [key, start], note }));
     }
     const mend = settingEdits(nix, "substituters", wantedSubstituters);
     findings.push(

@@ -51,6 +51,12 @@ function judgeCopy({ Name, Mirror }: FollowedStatus, now: number): Finding[] {
       "its votes are worth nothing; take it out of [[subscribers]], and tell others: `trustix evidence list`";
     return [finding("wrong", looked, `its signed head does not fit its own entries: ${Why}`, { note })];
   }
+  if (Mirror.Served === undefined && Why === "") {
+    // Without a head there is nothing to copy, and that is told elsewhere.
+    return Target === 0n
+      ? []
+      : [finding("note", looked, `${size}: until the first copy is complete it votes for nothing`)];
+  }
   if (Why !== "") return [finding("warning", looked, `it stands at ${size}: ${Why}`)];
   const behind = BehindSince === 0n ? 0 : now - Number(BehindSince);
   if (behind > BEHIND) return [finding("warning", looked, `${size}, behind its log since ${lasting(behind)}`)];

@@ -247,6 +247,11 @@ test("followed logs: served by nobody, refused, copied, behind, lying", () => {
       [`wrong mars: what ${URL} says of it was refused: forked`],
     ],
     [{ Mirror: copy }, ["ok the copy of mars: 5 of 5 entries"]],
+    [{ Mirror: {} }, []],
+    [
+      { Mirror: { Entries: 3n, Target: 5n } },
+      ["note the copy of mars: 3 of 5 entries: until the first copy is complete it votes for nothing"],
+    ],
     [
       { Mirror: { ...copy, Entries: 3n, Why: "an entry is missing" } },
       ["warning the copy of mars: it stands at 3 of 5 entries: an entry is missing"],

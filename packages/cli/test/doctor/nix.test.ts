@@ -39,7 +39,7 @@ test("what keeps Nix from asking and believing the proxy is found, with the line
     [
       nix({ substituters: [CACHE] }, { proxies: [] }),
       [
-        `wrong ${PROXY}: no proxy of ours answers there or at any substituter\n$ trustix-nix binary-cache-proxy --privkey cache.key`,
+        `wrong ${PROXY}: no proxy of ours answers there or at any substituter\n$ nix-store --generate-binary-cache-key my-proxy-1 cache.key cache.pub\n$ trustix-nix binary-cache-proxy --privkey cache.key --listen 127.0.0.1:8080`,
         `${NOT_AMONG}\n${CONF} - substituters = ${CACHE}\n${ASK_PROXY}`,
       ],
     ],
