@@ -16,7 +16,7 @@ import { openLogReader } from "../packages/node/src/logs/log-reader.ts";
 import { MapRoots } from "../packages/node/src/logs/map-roots.ts";
 import { PublishedLog } from "../packages/node/src/logs/published-log.ts";
 import { registerLogs } from "../packages/node/src/logs/register-logs.ts";
-import { openValues } from "../packages/node/src/logs/values.ts";
+import { openAllValues, openValues } from "../packages/node/src/logs/values.ts";
 import type { Clock } from "../packages/node/src/model.ts";
 import { openPublisher } from "../packages/node/src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../packages/node/src/server/index.ts";
@@ -79,7 +79,7 @@ async function serve(): Promise<void> {
       version: "bench",
       published: new Map([[info.id, { name, reader, publisher }]]),
       values: openValues(store, crypto),
-      allValues: openValues(store, crypto),
+      allValues: openAllValues(store, crypto),
       caches: [],
       follower: { logs: () => [], pollNow: unused, vote: unused, value: unused, seenHeads: unused, close: unused },
       evidence: NO_EVIDENCE,

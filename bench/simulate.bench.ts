@@ -12,7 +12,7 @@ import { encodeNixValue, logIdOf, mapPath, NIX } from "@trustix/protocol";
 import { openEmbeddedStore, type Change } from "@trustix/storage";
 import { claimChange } from "../packages/node/src/claims/claims.ts";
 import { valueKey } from "../packages/node/src/logs/keys.ts";
-import { openValues } from "../packages/node/src/logs/values.ts";
+import { openAllValues } from "../packages/node/src/logs/values.ts";
 import { createSimulate } from "../packages/node/src/simulate/simulate.ts";
 import { NO_STANDING } from "../packages/node/test/idle-parts.ts";
 import { median, report } from "./figure.ts";
@@ -59,7 +59,7 @@ const simulate = createSimulate({
   builders: NO_STANDING,
   voters: new Map(voters.map(({ logId }, serial) => [serial, { logId, size: () => PATHS }])),
   own: [],
-  values: openValues(store, crypto),
+  values: openAllValues(store, crypto),
   entry: () => Promise.resolve(undefined),
   isOnlyAsked: () => false,
   isCache: () => false,

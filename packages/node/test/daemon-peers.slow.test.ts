@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { httpTransport, signCalls, type RpcTransport } from "@trustix/client";
 import { toBase64, utf8 } from "@trustix/crypto";
 import { nodeCrypto, randomSeed } from "@trustix/node-crypto";
-import { LogRPC, NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
+import { LogExt, LogRPC, NodeAPI, NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
 import {
   formatPrivateKey,
   formatPrivateToken,
@@ -36,6 +36,7 @@ const [tokenP, tokenQ] = [token(71), token(72)];
 
 interface Running {
   readonly url: string;
+  readonly urls: readonly string[];
   readonly lines: string[];
 }
 
@@ -62,7 +63,7 @@ async function start(folder: string, own: PrivateToken, file: object): Promise<R
     log: pino({ level: "info" }, { write: (line: string) => void lines.push(line) }),
   });
   onTestFinished(() => daemon.close());
-  return { url: daemon.urls[0]!, lines };
+  return { url: daemon.urls[0]!, urls: daemon.urls, lines };
 }
 
 function caller(url: string, options: Parameters<typeof httpTransport>[1] = {}): RpcTransport {
@@ -140,4 +141,28 @@ test("a log that shows two nodes two histories is excluded by both; nobody else 
     await expect(
       caller(p.url, signedBy(asPeer(tokenQ))).unary(NodeExt.method.seenHeads, { LogID: stranger }),
     ).rejects.toMatchObject({ code: "not_found" });
+  }));
+
+test("what a node copied is not served to strangers: it would tell what is followed", () =>
+  inFolder(async (folder) => {
+    const log = await face(join(folder, "x"), ["a", "b"]);
+    const { urls } = await start(join(folder, "p"), tokenP, {
+      listeners: [{ address: `unix://${folder}/p/s.socket` }, { address: "http://127.0.0.1:0" }],
+      subscribers: [{ protocol: "test", publicKey, name: "saturn", syncmode: "full" }],
+      remotes: [log],
+    });
+    const digest = crypto.sha256(utf8("value of a"));
+    const [owner, stranger] = [caller(urls[0]!), caller(urls[1]!)];
+    let copied = false;
+    while (!copied) {
+      const { Followed } = await owner.unary(NodeExt.method.status, {});
+      copied = Followed[0]?.Mirror?.Valued === 2n;
+      await pause(50);
+    }
+    expect(await owner.unary(RPCApi.method.getValue, { Digest: digest })).toMatchObject({ Value: utf8("value of a") });
+    await expect(stranger.unary(NodeAPI.method.getValue, { Digest: digest })).rejects.toMatchObject({
+      code: "not_found",
+    });
+    const { Values } = await stranger.unary(LogExt.method.getValues, { Digests: [digest] });
+    expect(Values).toEqual([]);
   }));

@@ -1,6 +1,6 @@
 /**
- * Values by digest. A value is stored with the head that claims it, never before. Those of logs that this node keeps for
- * itself lie apart from the others: that one of them is here tells what was asked for.
+ * Values by digest. A value is stored with the head that claims it, never before. Those of copied logs, and of logs that
+ * this node keeps for itself, lie apart from the others: that one of them is here tells what is followed or was asked for.
  */
 import type { Crypto } from "@trustix/crypto";
 import { equalBytes, toHex } from "@trustix/crypto";
@@ -12,7 +12,7 @@ import { privateValueKey, valueKey } from "./keys.ts";
 
 /** For this node's own user: wherever they lie. Each is checked, as those of `openValues` are. */
 export function openAllValues(reads: Reads, crypto: Crypto): Values {
-  return valuesAt(reads, crypto, [valueKey, privateValueKey]);
+  return valuesAt(reads, crypto, [privateValueKey, valueKey]);
 }
 
 /** Each value is checked against its digest: a disk that lies is noticed here, and not by whoever decides on it. */
@@ -27,11 +27,13 @@ function valuesAt(reads: Reads, crypto: Crypto, places: readonly ((digest: Uint8
         if (digest.length !== 32)
           throw new NodeError("invalid_argument", `a digest of ${digest.length} bytes came, 32 wanted`);
       try {
-        const found = await reads.getMany(places.flatMap((keyOf) => digests.map(keyOf)));
-        const values = digests.map((_, i) => {
-          for (let at = i; at < found.length; at += digests.length) if (found[at] !== undefined) return found[at];
-          return undefined;
-        });
+        const values: (Uint8Array | undefined)[] = digests.map(() => undefined);
+        for (const keyOf of places) {
+          const missing = [...values.keys()].filter((i) => values[i] === undefined);
+          if (missing.length === 0) break;
+          const found = await reads.getMany(missing.map((i) => keyOf(digests[i]!)));
+          for (const [n, i] of missing.entries()) values[i] = found[n];
+        }
         for (const [i, value] of values.entries())
           if (value && !equalBytes(crypto.sha256(value), digests[i]!))
             throw new NodeError("corrupt", `the value stored under digest ${toHex(digests[i]!)} is another one`);

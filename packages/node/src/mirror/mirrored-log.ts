@@ -16,7 +16,7 @@ import { NodeError } from "../errors.ts";
 import { appendToTrees, type NewEntry, type TreeAppend, type TreeAppended } from "../logs/append-to-trees.ts";
 import { nodeErrorOf } from "../logs/explain-failure.ts";
 import { type StoredHead, readLastHead } from "../logs/head-record.ts";
-import { type LogKeys, claimsBetween, serialOfClaim, valueKey } from "../logs/keys.ts";
+import { type LogKeys, claimsBetween, serialOfClaim, privateValueKey } from "../logs/keys.ts";
 import type { LogTrees } from "../logs/log-trees.ts";
 import { PublishedLog } from "../logs/published-log.ts";
 import { readEntries } from "../logs/read-entries.ts";
@@ -189,7 +189,7 @@ export class MirroredLog {
     const lacking: boolean[] = [];
     // Others may have stored values of megabytes: they are not all to be in memory.
     for (let at = 0; at < digests.length; at += VALUES_AT_ONCE) {
-      const values = await this.#options.store.getMany(digests.slice(at, at + VALUES_AT_ONCE).map(valueKey));
+      const values = await this.#options.store.getMany(digests.slice(at, at + VALUES_AT_ONCE).map(privateValueKey));
       for (const value of values) lacking.push(value === undefined);
     }
     return lacking;
@@ -238,7 +238,7 @@ export class MirroredLog {
       const value = values[i];
       const noted = this.keys.missingValue(digest);
       if (value === undefined) changes.push([noted, NOTHING]);
-      else changes.push([valueKey(digest), value], [noted, undefined]);
+      else changes.push([privateValueKey(digest), value], [noted, undefined]);
     }
     const state = { ...this.#state, valued: Math.max(valued, this.#state.valued) };
     changes.push([this.keys.mirrorState, encodeMirrorState(state)]);
@@ -335,7 +335,7 @@ export class MirroredLog {
     for (const [i, { path, digest }] of entries.entries()) {
       const { value } = chunk.entries[i]!;
       if (value === "absent") changes.push([this.keys.missingValue(digest), NOTHING]);
-      else if (value !== undefined) changes.push([valueKey(digest), value]);
+      else if (value !== undefined) changes.push([privateValueKey(digest), value]);
       changes.push(claimChange(path, serial, { digest, index: chunk.first + i, firstSeen }));
     }
     changes.push([this.keys.mirrorState, encodeMirrorState(state)]);

@@ -6,7 +6,7 @@ import { FakeLog, FakeNode } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/config/limits.ts";
 import { createDecide } from "../../src/decide/index.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import type { Decide } from "../../src/model.ts";
 import { decideManyResponse } from "../../src/server/decide-many-response.ts";
 import { NO_STANDING } from "../idle-parts.ts";
@@ -60,7 +60,7 @@ async function party(): Promise<Party> {
     mirror: net.mirror,
     builders: NO_STANDING,
     own: [],
-    values: openValues(net.store, crypto),
+    values: openAllValues(net.store, crypto),
     sandbox: undefined,
   });
   return { ...net, decide, policy, nodes, ids: logs.map(({ info }) => info.id) };

@@ -5,7 +5,7 @@ import { NIX, encodeNixValue, type LogId } from "@trustix/protocol";
 import { FakeLog, FakeNode, FakeReader } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { createDecide, receiptOf } from "../../src/decide/index.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import type { Explanation } from "../../src/model.ts";
 import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
 import { mirrored, type Mirrored } from "../mirror/mirrors.ts";
@@ -59,7 +59,7 @@ async function party(
     mirror: net.mirror,
     builders: { ...NO_STANDING, excluded },
     own: [new FakeReader(own)],
-    values: openValues(net.store, crypto),
+    values: openAllValues(net.store, crypto),
     sandbox: undefined,
   });
   const voters = new Map(all.map(({ info }) => [info.id, { kind: "log", publicKey: info.publicKey } as const]));
@@ -125,7 +125,7 @@ test("logs that are only asked bring their proofs along", async () => {
     mirror: NO_MIRROR,
     builders: NO_STANDING,
     own: [],
-    values: openValues(net.store, crypto),
+    values: openAllValues(net.store, crypto),
     sandbox: undefined,
   });
   const explanation = await decide.explain("nix", KEY, { waitUntil: undefined, signal: new AbortController().signal });
@@ -157,7 +157,7 @@ test("an undecided path is waited for as long as the policy says, and no longer"
     mirror: net.mirror,
     builders: NO_STANDING,
     own: [],
-    values: openValues(net.store, crypto),
+    values: openAllValues(net.store, crypto),
     sandbox: undefined,
   });
   const { signal } = new AbortController();

@@ -5,7 +5,7 @@ import { TEST } from "@trustix/protocol";
 import { FakeLog, FakeNode } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { createDecide } from "../../src/decide/index.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import type { DecideReport } from "../../src/model.ts";
 import { mirrored, until, type Mirrored, type MirrorSetup } from "../mirror/mirrors.ts";
 import { NO_STANDING } from "../idle-parts.ts";
@@ -44,7 +44,7 @@ async function party(setup: MirrorSetup = {}, tamper?: FakeNode["tamper"]): Prom
     mirror: net.mirror,
     builders: NO_STANDING,
     own: [],
-    values: openValues(net.store, crypto),
+    values: openAllValues(net.store, crypto),
     sandbox: undefined,
   });
   return { ...net, logs, nodes, decide: (key) => decide.decide("test", utf8(key), new AbortController().signal) };
@@ -91,7 +91,7 @@ test("a copy that is not complete claims nothing, says how far it is, and nobody
     mirror: net.mirror,
     builders: NO_STANDING,
     own: [],
-    values: openValues(net.store, crypto),
+    values: openAllValues(net.store, crypto),
     sandbox: undefined,
   });
   const report = await other.decide("test", utf8("tool"), new AbortController().signal);

@@ -5,7 +5,7 @@ import { NIX, encodeNixValue } from "@trustix/protocol";
 import { FakeLog, FakeNode } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { createDecide } from "../../src/decide/index.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import type { DecideReport } from "../../src/model.ts";
 import { mirrored, type Mirrored } from "../mirror/mirrors.ts";
 import { NO_STANDING } from "../idle-parts.ts";
@@ -53,7 +53,7 @@ async function party(values: readonly string[], threshold: number, policy: Parti
     mirror: net.mirror,
     builders: NO_STANDING,
     own: [],
-    values: openValues(net.store, crypto),
+    values: openAllValues(net.store, crypto),
     sandbox: undefined,
   });
   return { ...net, logs, nodes, decide: () => decide.decide("nix", utf8(PATH), new AbortController().signal) };

@@ -16,7 +16,7 @@ import { type AttackName, BACKDOOR, type EvilLog, GOOD, startEvilLog } from "@tr
 import { onTestFinished } from "vitest";
 import { createDecide } from "../../src/decide/index.ts";
 import { registerLogs } from "../../src/logs/register-logs.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import { type LogMirror, openMirror } from "../../src/mirror/index.ts";
 import type { Decide, DecideReport } from "../../src/model.ts";
 import { NO_MIRROR, NO_STANDING } from "../idle-parts.ts";
@@ -109,7 +109,7 @@ export async function stage({ mode, place, attacks = [], young = false }: StageO
     mirror: mirror ?? NO_MIRROR,
     builders: NO_STANDING,
     own: [],
-    values: openValues(store, crypto),
+    values: openAllValues(store, crypto),
     sandbox: undefined,
     budgetMs: BUDGET_MS,
   });

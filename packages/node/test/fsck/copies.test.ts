@@ -8,7 +8,7 @@ import { claimChange } from "../../src/claims/claims.ts";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { fsckStore } from "../../src/fsck/fsck-store.ts";
 import { storedLogs } from "../../src/fsck/stored-logs.ts";
-import { followedRecords, LogKeys, valueKey } from "../../src/logs/keys.ts";
+import { followedRecords, LogKeys, privateValueKey } from "../../src/logs/keys.ts";
 import { encodeMirrorState, decodeMirrorState, type MirrorState } from "../../src/mirror/mirror-state.ts";
 import { mirrored } from "../mirror/mirrors.ts";
 import { crypto, items, openTestLog } from "../publisher/test-log.ts";
@@ -111,8 +111,12 @@ const TABLE: readonly [what: string, changes: readonly Change[], wanted: readonl
     [[claim("key 3", 0, 3)[0], new Uint8Array(3)]],
     [/^unreadable: the claim of entry 3/, /^unreadable: claim/],
   ],
-  ["a value that is lost", [[valueKey(digest("value 9")), undefined]], [/^missing: value .*and no note/]],
-  ["a value that is another", [[valueKey(digest("value 9")), utf8("x")]], [/^wrong: value .* has another digest/]],
+  ["a value that is lost", [[privateValueKey(digest("value 9")), undefined]], [/^missing: value .*and no note/]],
+  [
+    "a value that is another",
+    [[privateValueKey(digest("value 9")), utf8("x")]],
+    [/^wrong: value .* has another digest/],
+  ],
   [
     "a note of a value that no entry claims",
     [[keys.missingValue(digest("value 99")), new Uint8Array(0)]],

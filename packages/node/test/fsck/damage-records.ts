@@ -107,7 +107,7 @@ export async function smallCopy(): Promise<Whole> {
     },
     kinds: ["b", "f", "mb", "mg", "mp", "p", "t", "v"]
       .map((kind) => `log ${kind}`)
-      .concat("space 1", "space 32", "space 48", "space 80"),
+      .concat("space 1", "space 33", "space 48", "space 80"),
     unnoticed: { flipped: [], cut: [], lost: [] },
     free: {
       // How many have their values, and which versions were retired; when the head was served.

@@ -11,7 +11,7 @@ import { expect } from "vitest";
 import { fsck } from "../../src/fsck/fsck.ts";
 import { fsckStore } from "../../src/fsck/fsck-store.ts";
 import { storedLogs } from "../../src/fsck/stored-logs.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import { crypto } from "../subscriber/network.ts";
 import type { Mirrored } from "./mirrors.ts";
 import { until } from "./mirrors.ts";
@@ -67,7 +67,7 @@ export async function expectCopied(net: Mirrored, { logs }: Scripted): Promise<v
 /** Every entry of the log is a claim, and its value is here. */
 async function expectClaims(net: Mirrored, log: FakeLog): Promise<void> {
   expect(net.status(log).served).toEqual(log.head());
-  const values = await openValues(net.store, crypto).getMany(log.entries.map(({ digest }) => digest));
+  const values = await openAllValues(net.store, crypto).getMany(log.entries.map(({ digest }) => digest));
   const wrong: string[] = [];
   for (const [index, { key, value, digest }] of log.entries.entries()) {
     const name = Buffer.from(key).toString();

@@ -5,7 +5,7 @@ import { LogAPI, LogExt } from "@trustix/proto";
 import { openMemoryStore, type Store } from "@trustix/storage";
 import { FakeClock, FakeLog, FakeNode } from "@trustix/testkit";
 import { expect, test } from "vitest";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import { fetchChunks } from "../../src/mirror/fetch-chunks.ts";
 import { crypto } from "../subscriber/network.ts";
 import { inTime, mirrored, SlowNode, until } from "./mirrors.ts";
@@ -209,7 +209,7 @@ function watched(store: Store): Store & { most: number } {
   return Object.assign(seen, {
     ...store,
     getMany: (keys: readonly Uint8Array[]) => {
-      seen.most = Math.max(seen.most, keys.filter(([space]) => space === 0x20).length);
+      seen.most = Math.max(seen.most, keys.filter(([space]) => space === 0x21).length);
       return store.getMany(keys);
     },
   }) as Store & { most: number };
@@ -240,7 +240,7 @@ test("every missing value is asked for again, however many there are that nobody
   one.publish(["next", "head"]);
   await net.follower.pollNow(one.info.id);
   await net.serves(one);
-  const values = openValues(net.store, crypto);
+  const values = openAllValues(net.store, crypto);
   const wanted = back.map((name) => new Uint8Array(Buffer.from(name, "hex")));
   await expect.poll(async () => (await values.getMany(wanted)).includes(undefined)).toBe(false);
 });

@@ -8,7 +8,7 @@ import { FakeClock, FakeLog, FakeNode } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { loadLog } from "../../src/logs/log-trees.ts";
 import { registerLogs } from "../../src/logs/register-logs.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import { MirroredLog } from "../../src/mirror/mirrored-log.ts";
 import { openTestLog } from "../publisher/test-log.ts";
 import { crypto } from "../subscriber/network.ts";
@@ -35,7 +35,7 @@ test("every entry is copied with its value, and the held head is served", async 
   for (const i of [0, 1, 999, 1000, 2499]) {
     const digest = crypto.sha256(utf8(`value ${i}`));
     expect(await net.claim(log, `key ${i}`)).toMatchObject({ digest, index: i, firstSeen: net.clock.now() });
-    const [value] = await openValues(net.store, crypto).getMany([digest]);
+    const [value] = await openAllValues(net.store, crypto).getMany([digest]);
     expect(value).toEqual(utf8(`value ${i}`));
   }
   expect(await net.claim(log, "key 2500")).toBeUndefined();
@@ -105,7 +105,7 @@ test("a value that many entries claim is fetched and stored once", async () => {
   await net.serves(log);
   expect(asked).toBe(2);
   const digests = ["even", "odd"].map((value) => crypto.sha256(utf8(value)));
-  expect(await openValues(net.store, crypto).getMany(digests)).toEqual([utf8("even"), utf8("odd")]);
+  expect(await openAllValues(net.store, crypto).getMany(digests)).toEqual([utf8("even"), utf8("odd")]);
 });
 
 test("an empty log is served, and so is one that begins later", async () => {
@@ -132,7 +132,7 @@ test("with values on demand only their digests are copied, and turning that off 
   const eager = await mirrored([log], [node], { store: net.store });
   await until(() => eager.status(log).valued === 1500);
   const digests = [0, 999, 1499].map((i) => crypto.sha256(utf8(`value ${i}`)));
-  expect(await openValues(net.store, crypto).getMany(digests)).not.toContain(undefined);
+  expect(await openAllValues(net.store, crypto).getMany(digests)).not.toContain(undefined);
 });
 
 test("a value that nobody has is no obstacle, and is asked for again with the next head", async () => {
@@ -143,7 +143,7 @@ test("a value that nobody has is no obstacle, and is asked for again with the ne
   const net = await mirrored([log], [node]);
   await net.serves(log);
   expect(await net.claim(log, "key 11")).toMatchObject({ digest: lost, index: 11 });
-  const values = openValues(net.store, crypto);
+  const values = openAllValues(net.store, crypto);
   expect(await values.getMany([lost])).toEqual([undefined]);
   log.withheld.clear();
   log.publish(["next", "head"]);

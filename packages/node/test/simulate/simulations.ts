@@ -4,7 +4,7 @@ import { NIX, encodeNixValue, type LogId } from "@trustix/protocol";
 import { FakeLog, FakeNode, FakeReader } from "@trustix/testkit";
 import { onTestFinished } from "vitest";
 import { createDecide } from "../../src/decide/index.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import type { SimulatedPage, SimulatedPath, SimulateQuestion, Values } from "../../src/model.ts";
 import { createSimulate } from "../../src/simulate/simulate.ts";
 import { NO_STANDING } from "../idle-parts.ts";
@@ -79,7 +79,7 @@ export async function party(options: Options = {}) {
   const current = policyOf([{ engine: "quorum", threshold: 3, voters: undefined }]);
   const readers = [new FakeReader(own)];
   const builders = { ...NO_STANDING, excluded: options.excluded ?? (() => undefined) };
-  const stored = openValues(net.store, crypto);
+  const stored = openAllValues(net.store, crypto);
   const values: Values = {
     getMany: async (digests) =>
       (await stored.getMany(digests)).map(

@@ -4,7 +4,7 @@ import { mapPath, NIX, TEST, type LogId, type Protocol } from "@trustix/protocol
 import { utf8 } from "@trustix/crypto";
 import { FakeLog, FakeNode, FakeReader } from "@trustix/testkit";
 import { expect, test } from "vitest";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues } from "../../src/logs/values.ts";
 import { StandingBuilders } from "../../src/standing/builders.ts";
 import { DossierStore } from "../../src/standing/dossier-store.ts";
 import { mirrored, type Mirrored } from "../mirror/mirrors.ts";
@@ -60,7 +60,7 @@ async function party(
         ]),
       ),
       own: readers,
-      values: openValues(net.store, crypto),
+      values: openAllValues(net.store, crypto),
       entry: async (logId, index) => (await reader(logId)?.entries(index, index))?.[0],
       proofs: () =>
         logs.flatMap(({ info: { id } }) => {

@@ -11,7 +11,7 @@ import { openLogReader } from "../../src/logs/log-reader.ts";
 import { MapRoots } from "../../src/logs/map-roots.ts";
 import { PublishedLog } from "../../src/logs/published-log.ts";
 import { registerLogs } from "../../src/logs/register-logs.ts";
-import { openValues } from "../../src/logs/values.ts";
+import { openAllValues, openValues } from "../../src/logs/values.ts";
 import type { Clock, Publisher } from "../../src/model.ts";
 import { openPublisher } from "../../src/publisher/publisher.ts";
 import { defaultOptions, startServer } from "../../src/server/index.ts";
@@ -58,7 +58,7 @@ async function pair(retainHeads: number): Promise<Pair> {
       version: "test",
       published: new Map([[info.id, { name: "real", reader, publisher }]]),
       values: openValues(store, crypto),
-      allValues: openValues(store, crypto),
+      allValues: openAllValues(store, crypto),
       caches: [],
       follower: { logs: () => [], value: unused, seenHeads: unused },
       evidence: NO_EVIDENCE,
