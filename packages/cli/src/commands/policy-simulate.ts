@@ -4,13 +4,7 @@
  */
 import { toHex } from "@trustix/crypto";
 import { policyToJson } from "@trustix/decider";
-import {
-  NodeExt,
-  SimulatedPath_Changes,
-  type SimulatedPath,
-  type SimulatedVerdict,
-  type SimulateResponse,
-} from "@trustix/proto";
+import { NodeExt, type SimulatedPath, type SimulatedVerdict, type SimulateResponse } from "@trustix/proto";
 import { findProtocol, NIX, type Protocol } from "@trustix/protocol";
 import { checkedConfig } from "../checked-config.ts";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
@@ -100,7 +94,7 @@ function summaryLines(simulation: Simulation): string[] {
     "",
     ...voterLines(simulation),
     "",
-    `${"".padEnd(12)}${"now".padStart(width)}${"then".padStart(width)}`,
+    `${"".padEnd(12)}${"now".padStart(width)}${"tried".padStart(width)}`,
     ...rows.map(
       ([word, of]) => `${word.padEnd(12)}${figure(now[of]).padStart(width)}${figure(tried[of]).padStart(width)}`,
     ),
@@ -138,7 +132,7 @@ function changeLines(simulation: Simulation, change: (typeof CHANGES)[number]): 
         `  ${figure(count)}${count === 1 ? "" : ", for example"}  ${nameOf(example)}`,
         ...(change === "still-undecided" || example.Now!.Reason === example.Tried!.Reason
           ? [`      ${example.Tried!.Reason}`]
-          : [`      now   ${verdictText(example.Now!)}`, `      then  ${verdictText(example.Tried!)}`]),
+          : [`      now   ${verdictText(example.Now!)}`, `      tried ${verdictText(example.Tried!)}`]),
       ]),
     ...(rest === 0 ? [] : [`  and ${figure(rest)} more, for other reasons`]),
   ];
@@ -167,7 +161,7 @@ function summaryJson(protocol: Protocol, simulation: Simulation): object {
     protocol: protocol.name,
     paths: count,
     now,
-    then: tried,
+    tried,
     changes: { same: count - CHANGES.reduce((sum, change) => sum + changes[change], 0), ...changes },
     uncompared,
     voters,
@@ -186,7 +180,7 @@ function pathJson(path: SimulatedPath): object {
     hash: toHex(path.Path),
     change: changeOf(path.Change),
     now: verdictJson(path.Now!),
-    then: verdictJson(path.Tried!),
+    tried: verdictJson(path.Tried!),
   };
 }
 
