@@ -208,6 +208,33 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     load: () => import("./commands/why.ts"),
   },
   {
+    name: "audit",
+    summary: "hold what is installed of a closure against what the voters say",
+    details:
+      "Every path of the closures is one of: agreed, dissent (installed is not what was decided, or voters contradict it or\n" +
+      "each other), no claim, single source, undecided, own build, named by its content. Decided as the node decides now.\n" +
+      "Exit 3 if there is anything that --fail-on names, so that a script can refuse it.",
+    args: [["[path...]", "store paths, or links to them such as ./result"]],
+    flags: [
+      { words: "--system", description: "what this machine runs and its user's profiles" },
+      { words: "--store <url>", description: "another store of this machine, as `nix --store` takes it" },
+      {
+        words: "--fail-on <findings>",
+        description: "comma-separated, or nothing (default: dissent,no-claim,single-source,undecided)",
+      },
+      { words: "--html <file>", description: "write a report for people, one file that needs nothing else" },
+      { words: "--sarif", description: "print SARIF 2.1.0, for code scanning services" },
+      { words: "--all", description: "list every path, also those that are fine" },
+      JSON_FLAG,
+    ],
+    examples: [
+      "trustix audit ./result",
+      "trustix audit --system --html audit.html",
+      "trustix audit ./result --sarif --fail-on dissent > audit.sarif",
+    ],
+    load: () => import("./commands/audit.ts"),
+  },
+  {
     name: "verify",
     summary: "check a receipt offline: replay the decision from your own keys and policy",
     details:

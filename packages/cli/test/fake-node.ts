@@ -6,7 +6,7 @@ import { createServer, type Server } from "node:http";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { describeEvidence, writeEvidence } from "@trustix/client";
-import { toBase64, toHex, utf8 } from "@trustix/crypto";
+import { fromHex, toBase64, toHex, utf8 } from "@trustix/crypto";
 import { nodeCrypto } from "@trustix/node-crypto";
 import {
   ImportEvidenceResponse_Outcomes,
@@ -28,6 +28,7 @@ import {
   VoterAnswer_Shown,
 } from "@trustix/proto";
 import {
+  encodeNixValue,
   findProtocol,
   formatPublicToken,
   headToWire,
@@ -389,6 +390,49 @@ on(NodeExt.method.importEvidence, ({ File }) => {
     : ImportEvidenceResponse_Outcomes.KEPT;
   imported.add(toHex(ID));
   return { ID, Outcome };
+});
+
+/**
+ * Of mars, venus and saturn two must agree. It decides two keys in a call, by what the names of their paths say. All claim
+ * the NAR of the fake Nix, or another one.
+ */
+const AUDIT_VOTERS = ["mars", "venus", "saturn"].map((Name, i) => ({ LogID: `${i + 1}0`.repeat(32), Name }));
+on(NodeExt.method.decideMany, ({ Keys }) => {
+  const values = new Map<string, Uint8Array>();
+  const claim = (path: string, narHash: string): Uint8Array => {
+    const value = encodeNixValue({ path, narHash, narSize: 120, references: [] });
+    const digest = crypto.sha256(value);
+    values.set(toHex(digest), value);
+    return digest;
+  };
+  const Decisions = Keys.slice(0, 2).map((key) => {
+    const path = Buffer.from(key).toString();
+    const good = claim(path, "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    const bad = claim(path, `sha256-${"E".repeat(43)}=`);
+    const says: Record<string, (Uint8Array | undefined)[]> = {
+      backdoored: [bad, bad, good],
+      disputed: [good, bad, undefined],
+      unknown: [undefined, undefined, undefined],
+      own: [undefined, bad, undefined],
+      alone: [undefined, undefined, good],
+    };
+    const digests = says[path.slice(44)] ?? [good, good, bad];
+    const votes = digests.map((digest, i) =>
+      vote(AUDIT_VOTERS[i]!.LogID, digest === undefined ? "absent" : "claims", digest),
+    );
+    const decided = digests.find((digest, i) => digest !== undefined && digests.indexOf(digest) < i);
+    return {
+      Decided: decided !== undefined,
+      ...(decided !== undefined && { Digest: decided, Confidence: 66 }),
+      Reason: decided === undefined ? "1 of 3 agree, 2 needed" : "2 of 3 agree, 2 needed; \u001b[31msaturn claims else",
+      Votes: votes.map(voteToWire),
+    };
+  });
+  return {
+    Decisions,
+    Voters: AUDIT_VOTERS,
+    Values: [...values].map(([digest, Value]) => ({ Digest: fromHex(digest), Value })),
+  };
 });
 
 /** Two pages, the second only after the first; a policy that is tried decides one path more, one less, and one otherwise. */

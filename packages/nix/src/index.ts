@@ -13,14 +13,13 @@ export { inspectSpool, type SpoolState } from "./spool/inspect-spool.ts";
 export { publishFilter, type PublishFilter, type PublishRules } from "./spool/publish-filter.ts";
 export { SpoolError, type SpoolErrorCode } from "./spool/spool-error.ts";
 export {
-  ClosureError,
   submitClosure,
   type ClosureProgress,
   type ClosureReport,
-  type RunNix,
   type SubmitClosureOptions,
 } from "./closure/submit-closure.ts";
-export { nixRunner } from "./closure/run-nix.ts";
+export { ClosureError } from "./closure/read-closure.ts";
+export { nixRunner, type RunNix } from "./closure/run-nix.ts";
 
 export type { Clock } from "./clock.ts";
 

@@ -1,9 +1,10 @@
 /** `trustix-nix submit-closure`: what this machine built of the closures of some store paths. */
-import { nixRunner, publishFilter, submitClosure, type RunNix } from "@trustix/nix";
+import { publishFilter, submitClosure } from "@trustix/nix";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
 import { withNode } from "../connect.ts";
 import { findLogId } from "../find-log.ts";
+import { machinesNix } from "../machines-nix.ts";
 import { readNodeConfig } from "../node-config.ts";
 import { submitter } from "../submitter.ts";
 import { counted } from "../words.ts";
@@ -17,7 +18,7 @@ export const run: Action = async (input) => {
       submitClosure({
         paths: input.args,
         submit: submitter(() => findLogId(input, node), node.call),
-        nix: askNix({ ...io.env }),
+        nix: machinesNix(io.env),
         filter: publishFilter(config?.publish ?? {}),
         all: input.on("all"),
         progress: ({ step, done, total }) => io.progress(total === 0 ? `${step} ...` : `${step}: ${done} of ${total}`),
@@ -46,13 +47,3 @@ export const run: Action = async (input) => {
     },
   );
 };
-
-/** The machine's Nix, with its own words when it fails. */
-function askNix(env: Record<string, string | undefined>): RunNix {
-  const run = nixRunner(env);
-  return (args, signal) =>
-    run(args, signal).catch((cause: unknown) => {
-      const said = cause instanceof Error ? cause.message : String(cause);
-      throw new CliError(`nix: ${said.replace(/^error: /, "")}`, { cause });
-    });
-}

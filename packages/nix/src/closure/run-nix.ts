@@ -1,7 +1,9 @@
 /** The machine's `nix` as a `RunNix`. */
 import { execFile } from "node:child_process";
 import { MAX_PATH_INFO_BYTES } from "@trustix/nix-formats";
-import type { RunNix } from "./submit-closure.ts";
+
+/** Runs `nix` with these arguments: its stdout. Rejects when it fails, with what it said. */
+export type RunNix = (args: readonly string[], signal: AbortSignal) => Promise<Uint8Array>;
 
 /** `program` is a path or a name on the PATH; `env` steers Nix (NIX_REMOTE, NIX_CONF_DIR, ...). */
 export function nixRunner(env: NodeJS.ProcessEnv, program = "nix"): RunNix {

@@ -3,15 +3,14 @@
  * what the hook could not note. Paths that were copied here are named and left out, because a log says what its owner
  * built; the same rules of privacy hold as for the hook.
  */
-import { nameOf, parseDerivation, parsePathInfos } from "@trustix/nix-formats";
+import { nameOf, parseDerivation } from "@trustix/nix-formats";
 import type { StorePath, ValidPathInfo } from "@trustix/nix-formats";
 import { claimOf } from "../claim.ts";
 import type { Claim, Submit } from "../claim.ts";
+import { ClosureError, readClosure } from "./read-closure.ts";
+import type { RunNix } from "./run-nix.ts";
 import { isLocal } from "../spool/local-derivation.ts";
 import type { PublishFilter } from "../spool/publish-filter.ts";
-
-/** Runs `nix` with these arguments: its stdout. Rejects when it fails, with what it said. */
-export type RunNix = (args: readonly string[], signal: AbortSignal) => Promise<Uint8Array>;
 
 export interface SubmitClosureOptions {
   readonly paths: readonly string[];
@@ -37,10 +36,6 @@ export interface ClosureReport {
   readonly refused: readonly StorePath[];
   /** Not submitted, and why. */
   readonly left: readonly { readonly path: StorePath; readonly why: string }[];
-}
-
-export class ClosureError extends Error {
-  override name = "ClosureError";
 }
 
 const BATCH = 200;
@@ -82,24 +77,6 @@ export async function submitClosure(options: SubmitClosureOptions): Promise<Clos
     refused: all.filter((path) => refused.has(path)),
     left,
   };
-}
-
-/** Every path of the closures, each once. */
-async function readClosure(nix: RunNix, paths: readonly string[], signal: AbortSignal): Promise<ValidPathInfo[]> {
-  // Without a path Nix would take the current folder for a flake.
-  if (paths.length === 0) throw new ClosureError("no store path given");
-  for (const path of paths) {
-    // A relative path or an option would mean something else to Nix.
-    if (!path.startsWith("/")) throw new ClosureError(`a full store path wanted, got ${JSON.stringify(path)}`);
-  }
-  const infos = parsePathInfos(await nix(["path-info", "--json", "--recursive", "--", ...paths], signal));
-  const known: ValidPathInfo[] = [];
-  for (const info of infos) {
-    // Nix says so with exit status 0.
-    if (!info.valid) throw new ClosureError(`${info.storePath} is not in this machine's store`);
-    known.push(info);
-  }
-  return known;
 }
 
 async function reasonToLeave(

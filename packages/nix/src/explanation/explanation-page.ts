@@ -1,6 +1,7 @@
 /** An explanation as a page for a person. */
 import { describeProof, type ExplainedClaim, type ExplainedVoter, type Explanation } from "./explanation.ts";
 import { html, type Html } from "./html.ts";
+import { MAX_SENTENCE, moment, nameIn, sentence } from "./page-words.ts";
 import { printPage } from "./page.ts";
 
 /** What becomes of the path where the page comes from, in words. */
@@ -204,22 +205,6 @@ function receiptSection({ href, keptSince }: { readonly href: string; readonly k
       on any machine, by its own keys and policy.
     </p>`;
 }
-
-function nameIn(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 34) || path;
-}
-
-function moment(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).replace("T", " ");
-}
-
-function sentence(text: string): string {
-  const short = text.length > MAX_SENTENCE ? `${text.slice(0, MAX_SENTENCE)}…` : text;
-  const begun = short.charAt(0).toUpperCase() + short.slice(1);
-  return /[.!?…]$/.test(begun) ? begun : `${begun}.`;
-}
-
-const MAX_SENTENCE = 4000;
 
 function narInfoText(bytes: Uint8Array): string {
   return Buffer.from(bytes.subarray(0, MAX_SENTENCE)).toString("utf8");

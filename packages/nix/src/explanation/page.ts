@@ -4,12 +4,13 @@
  */
 import { html, printHtml, type Html } from "./html.ts";
 
-/** The whole file. */
-export function printPage(title: string, body: Html): string {
+/** The whole file. `style`: of this page alone; whoever sends one must allow it besides. */
+export function printPage(title: string, body: Html, style = ""): string {
   const head = html`<meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
     <title>${title} · Trustix</title>`;
-  return `<!doctype html>\n<html lang="en">\n<head>${printHtml(head)}\n<style>${PAGE_STYLE}</style></head>\n<body><main>${printHtml(body)}</main></body>\n</html>\n`;
+  return `<!doctype html>\n<html lang="en">\n<head>${printHtml(head)}\n<style>${PAGE_STYLE}${style}</style></head>\n<body><main>${printHtml(body)}</main></body>\n</html>\n`;
 }
 
 /** A page that says one thing: that there is no such path, or that nobody can be asked. */

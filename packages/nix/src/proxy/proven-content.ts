@@ -24,7 +24,10 @@ import {
 import { SourceError } from "../http/source-error.ts";
 
 /** The address, if it is that of this path and says what its content must be. */
-export function provenContent(crypto: Crypto, info: NarInfo): ContentAddress | undefined {
+export function provenContent(
+  crypto: Crypto,
+  info: Pick<NarInfo, "ca" | "storePath" | "references" | "narHash">,
+): ContentAddress | undefined {
   const { ca, storePath, references, narHash } = info;
   if (ca === undefined) return undefined;
   const { method, hash } = ca;

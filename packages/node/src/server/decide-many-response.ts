@@ -10,8 +10,6 @@ import type { ServerParts } from "./parts.ts";
 
 const MOST_KEYS = 1000;
 const WITHIN_MS = 3000;
-/** A value that lists thousands of references is asked for by its digest. */
-const MOST_VALUE_BYTES = 64 << 10;
 /** What a vote takes beside its reason: id, digest, tags. */
 const VOTE_BYTES = 120;
 
@@ -23,18 +21,18 @@ export async function decideManyResponse(
   if (Keys.length > MOST_KEYS)
     throw new NodeError("too_large", `${Keys.length} keys came, at most ${MOST_KEYS} in one call`);
   const { policy, decisions } = await decide.decideMany(Protocol, Keys, { withinMs: WITHIN_MS, signal });
+  const most = limits.answerBytes / 2;
   const values = new Map<string, Uint8Array>();
   const fitting: MessageInitShape<typeof KeyDecisionSchema>[] = [];
   let bytes = 0;
   for (const decision of decisions) {
-    for (const [digest, value] of decision.values) {
-      if (values.has(digest) || value.length > MOST_VALUE_BYTES) continue;
-      values.set(digest, value);
-      bytes += value.length + VOTE_BYTES;
-    }
-    bytes += bytesOf(decision);
-    if (fitting.length > 0 && bytes > limits.answerBytes / 2) break;
+    const added = [...decision.values].filter(([digest]) => !values.has(digest));
+    const more = added.reduce((sum, [, value]) => sum + value.length + VOTE_BYTES, bytesOf(decision));
+    if (fitting.length > 0 && bytes + more > most) break;
+    bytes += more;
     fitting.push(keyDecision(decision));
+    // Of one decision alone there can be more values than an answer holds.
+    if (bytes <= most) for (const [digest, value] of added) values.set(digest, value);
   }
   return {
     Decisions: fitting,

@@ -1650,7 +1650,7 @@ export declare type DecideManyResponse = Message<"trustix_ext.v1.DecideManyRespo
   Voters: NamedVoter[];
 
   /**
-   * What opinions say, in canonical form, each once. Large ones, and those that could not be had, are left out.
+   * What opinions say, in canonical form, each once; without those that could not be had, or fit into no answer.
    *
    * @generated from field: repeated trustix_ext.v1.FoundValue Values = 3;
    */

@@ -1,0 +1,32 @@
+/** What this machine's store says about the closures of some store paths. */
+import { parsePathInfos, type ValidPathInfo } from "@trustix/nix-formats";
+import type { RunNix } from "./run-nix.ts";
+
+export class ClosureError extends Error {
+  override name = "ClosureError";
+}
+
+/**
+ * Every path of the closures, each once. `store`: as `nix --store` takes it, instead of the machine's. Throws `ClosureError`
+ * for a path that is not in the store.
+ */
+export async function readClosure(
+  nix: RunNix,
+  paths: readonly string[],
+  signal: AbortSignal,
+  store?: string,
+): Promise<ValidPathInfo[]> {
+  // Without a path Nix would take the current folder for a flake.
+  if (paths.length === 0) throw new ClosureError("no store path given");
+  for (const path of paths) {
+    // A relative path or an option would mean something else to Nix.
+    if (!path.startsWith("/")) throw new ClosureError(`a full store path wanted, got ${JSON.stringify(path)}`);
+  }
+  const where = store === undefined ? [] : ["--store", store];
+  const infos = parsePathInfos(await nix(["path-info", ...where, "--json", "--recursive", "--", ...paths], signal));
+  return infos.map((info) => {
+    // Nix says so with exit status 0.
+    if (!info.valid) throw new ClosureError(`${info.storePath} is not in ${store ?? "this machine's store"}`);
+    return info;
+  });
+}
