@@ -8,13 +8,21 @@ export class TextFormError extends Error {
   override name = "TextFormError";
 }
 
-const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, "0"));
+/** Codes of the two digits of each byte. */
+const DIGITS = Array.from({ length: 256 }, (_, i) => Array.from(i.toString(16).padStart(2, "0"), codeOf)).flat();
+/** Bytes at a time: each digit is an argument of one call. */
+const AT_ONCE = 4096;
 
-/** Lower-case hex. */
+function codeOf(digit: string): number {
+  return digit.charCodeAt(0);
+}
+
+/** Lower-case hex. In one piece: joined digit by digit, a digest costs four times as much, and again as a key of a map. */
 export function toHex(bytes: Uint8Array): string {
-  let out = "";
-  for (const byte of bytes) out += HEX[byte]!;
-  return out;
+  if (bytes.length > AT_ONCE) return toHex(bytes.subarray(0, AT_ONCE)) + toHex(bytes.subarray(AT_ONCE));
+  const codes: number[] = [];
+  for (const byte of bytes) codes.push(DIGITS[2 * byte]!, DIGITS[2 * byte + 1]!);
+  return String.fromCharCode(...codes);
 }
 
 /** Reads hex of either case. Throws `TextFormError`. */

@@ -14,6 +14,11 @@ test("hex and base64 read back what they wrote, as node's Buffer writes it", () 
   );
 });
 
+test.each([4095, 4096, 4097, 20_000])("%d bytes in hex are as node's Buffer writes them", (length) => {
+  const bytes = Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 255);
+  expect(toHex(bytes)).toBe(Buffer.from(bytes).toString("hex"));
+});
+
 test.each([
   ["0", /odd number/],
   ["0g", /position 1, got "g"/],

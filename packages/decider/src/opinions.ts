@@ -3,7 +3,7 @@
  * set of references. Two that say the same are one opinion, whose digest is that of the canonical form.
  */
 import { type Crypto, equalBytes, toHex, utf8 } from "@trustix/crypto";
-import { type Hash, NIX, type Protocol, ProtocolError, encodeNixValue, parseNixValue } from "@trustix/protocol";
+import { type Hash, NIX, type Protocol, ProtocolError, canonicalNixValue } from "@trustix/protocol";
 
 export interface Opinions {
   /** By the hex of a claimed digest; one that is not there stands for itself. */
@@ -23,7 +23,7 @@ export function opinionsOf(crypto: Crypto, key: Uint8Array, values: ReadonlyMap<
   const canonical = new Map<string, Uint8Array>();
   for (const [claimed, value] of values) {
     const facts = factsOf(key, value);
-    if (facts === undefined || equalBytes(facts, value)) {
+    if (facts === undefined || facts === value) {
       canonical.set(claimed, value);
       continue;
     }
@@ -37,8 +37,8 @@ export function opinionsOf(crypto: Crypto, key: Uint8Array, values: ReadonlyMap<
 /** In canonical form; `undefined` for what states no facts about this key: it stands for itself. */
 function factsOf(key: Uint8Array, value: Uint8Array): Uint8Array | undefined {
   try {
-    const facts = parseNixValue(value);
-    return equalBytes(utf8(facts.path), key) ? encodeNixValue(facts) : undefined;
+    const { value: facts, canonical } = canonicalNixValue(value);
+    return equalBytes(utf8(facts.path), key) ? canonical : undefined;
   } catch (error) {
     if (error instanceof ProtocolError) return undefined;
     throw error;

@@ -63,7 +63,7 @@ export interface MapValue {
 }
 
 export interface Values {
-  /** Values of published logs, in the order of `digests`. */
+  /** In the order of `digests`. */
   getMany(digests: readonly Hash[]): Promise<(Uint8Array | undefined)[]>;
 }
 

@@ -52,7 +52,7 @@ export {
   parseMapEntry,
   valueDigestOf,
 } from "./map-entry.ts";
-export { encodeNixValue, MAX_NIX_VALUE_BYTES, parseNixValue, type NixValue } from "./nix-value.ts";
+export { canonicalNixValue, encodeNixValue, MAX_NIX_VALUE_BYTES, parseNixValue, type NixValue } from "./nix-value.ts";
 
 // Checks of what came from outside.
 export { bytesOf, sizeOf } from "./bounds.ts";

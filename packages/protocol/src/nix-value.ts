@@ -5,9 +5,8 @@
  *
  * Reading accepts what existing publishers wrote besides: `null` for no references, any order, unknown keys.
  */
-import { fromBase64, utf8, utf8Text } from "@trustix/crypto";
+import { utf8, utf8Text } from "@trustix/crypto";
 import { ProtocolError, shown } from "./errors.ts";
-import { goJsonString } from "./go-json.ts";
 
 export interface NixValue {
   /** Full store path. */
@@ -25,31 +24,54 @@ export const MAX_NIX_VALUE_BYTES = 1 << 20;
 
 /** The canonical bytes. References may come in any order and repeated. Throws `malformed` for a wrong field. */
 export function encodeNixValue(value: NixValue): Uint8Array {
-  const { path, narHash, narSize, references } = checked(value);
-  return utf8(
-    `{"path":${goJsonString(path)},"narHash":${goJsonString(narHash)},"narSize":${narSize},` +
-      `"references":[${references.map(goJsonString).join(",")}]}`,
-  );
+  return utf8(printed(checked(value)));
+}
+
+/** What the bytes say, and the canonical bytes that say the same. Throws `malformed` or `too_large`, naming the field. */
+export function canonicalNixValue(bytes: Uint8Array): { readonly value: NixValue; readonly canonical: Uint8Array } {
+  const text = textOf(bytes);
+  const value = parsed(text);
+  const canonical = printed(value);
+  return { value, canonical: canonical === text ? bytes : utf8(canonical) };
+}
+
+/** Of a checked value: no character of a store path or of a hash is escaped in JSON. */
+function printed({ path, narHash, narSize, references }: NixValue): string {
+  const list = references.length === 0 ? "" : `"${references.join('","')}"`;
+  return `{"path":"${path}","narHash":"${narHash}","narSize":${narSize},"references":[${list}]}`;
 }
 
 /** Throws `malformed` or `too_large`, naming the field. */
 export function parseNixValue(bytes: Uint8Array): NixValue {
+  return parsed(textOf(bytes));
+}
+
+/** A byte order mark stays, and no JSON begins with one. */
+function textOf(bytes: Uint8Array): string {
   if (bytes.length > MAX_NIX_VALUE_BYTES) {
     throw new ProtocolError(
       "too_large",
       `nix value: ${bytes.length} bytes came, at most ${MAX_NIX_VALUE_BYTES} wanted`,
     );
   }
-  let parsed: unknown;
   try {
-    parsed = JSON.parse(utf8Text(bytes));
+    return utf8Text(bytes);
   } catch (cause) {
-    throw new ProtocolError("malformed", "nix value: not JSON", { cause });
+    throw notJson(cause);
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+}
+
+function parsed(text: string): NixValue {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw notJson(cause);
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new ProtocolError("malformed", "nix value: a JSON object wanted");
   }
-  const { path, narHash, narSize, references = null } = parsed as Record<string, unknown>;
+  const { path, narHash, narSize, references = null } = json as Record<string, unknown>;
   if (typeof path !== "string") throw wrong("path", path, "a store path");
   if (typeof narHash !== "string") throw wrong("narHash", narHash, "an SRI hash");
   if (typeof narSize !== "number") throw wrong("narSize", narSize, "a number");
@@ -63,10 +85,12 @@ export function parseNixValue(bytes: Uint8Array): NixValue {
 }
 
 const STORE_PATH = /^\/nix\/store\/[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+\-._?=]{1,211}$/;
+/** Of 32 bytes: the last digit holds four bits. */
+const SRI_SHA256 = /^sha256-[0-9A-Za-z+/]{42}[AEIMQUYcgkosw048]=$/;
 
 function checked(value: NixValue): NixValue {
   if (!STORE_PATH.test(value.path)) throw wrong("path", value.path, "a store path");
-  if (!isSriSha256(value.narHash)) throw wrong("narHash", value.narHash, '"sha256-" and base64 of 32 bytes');
+  if (!SRI_SHA256.test(value.narHash)) throw wrong("narHash", value.narHash, '"sha256-" and base64 of 32 bytes');
   if (!Number.isSafeInteger(value.narSize) || value.narSize <= 0) {
     throw wrong("narSize", value.narSize, "a positive whole number");
   }
@@ -76,13 +100,8 @@ function checked(value: NixValue): NixValue {
   return { ...value, references: [...new Set(value.references)].sort() };
 }
 
-function isSriSha256(text: string): boolean {
-  if (!text.startsWith("sha256-") || text.length !== 51) return false;
-  try {
-    return fromBase64(text.slice(7)).length === 32;
-  } catch {
-    return false;
-  }
+function notJson(cause: unknown): ProtocolError {
+  return new ProtocolError("malformed", "nix value: not JSON", { cause });
 }
 
 function wrong(field: string, came: unknown, wanted: string): ProtocolError {

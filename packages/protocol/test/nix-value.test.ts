@@ -1,7 +1,14 @@
 import { utf8, utf8Text } from "@trustix/crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { encodeNixValue, MAX_NIX_VALUE_BYTES, parseNixValue, ProtocolError, type NixValue } from "../src/index.ts";
+import {
+  canonicalNixValue,
+  encodeNixValue,
+  MAX_NIX_VALUE_BYTES,
+  parseNixValue,
+  ProtocolError,
+  type NixValue,
+} from "../src/index.ts";
 import { nixValue } from "./arbitraries.ts";
 
 const A = `/nix/store/${"a".repeat(32)}-one`;
@@ -29,7 +36,10 @@ test("a value reads back as written, in whatever order its fields came", () => {
         narHash: value.narHash,
         path: value.path,
       };
-      expect(parseNixValue(utf8(JSON.stringify(shuffled, null, 1)))).toEqual(value);
+      const otherwise = utf8(JSON.stringify(shuffled, null, 1));
+      expect(parseNixValue(otherwise)).toEqual(value);
+      expect(canonicalNixValue(otherwise)).toEqual({ value, canonical: bytes });
+      expect(canonicalNixValue(bytes).canonical).toBe(bytes);
     }),
   );
 });

@@ -15,15 +15,18 @@ const OVER = "the value is not needed any more";
 interface Claimed {
   readonly digest: Hash;
   readonly claimants: LogId[];
-  /** As the first of them delivers it; `undefined`: not asked for yet. */
+  /** `undefined` as long as nobody looked. */
+  readonly here: Promise<Uint8Array | undefined> | undefined;
+  /** What is here, else as the first claimant delivers it; `undefined`: nobody was asked yet. */
   readonly early: Promise<Uint8Array | undefined> | undefined;
 }
 
 export class ClaimedValues {
   readonly #source: ValueSource;
   readonly #each: boolean;
-  readonly #stop = new AbortController();
   readonly #claimed = new Map<string, Claimed>();
+  /** Made with the first question: most values are here. */
+  #stop: AbortController | undefined;
   #open = 0;
 
   /** `each`: every claimed value will be wanted, not only the one that is decided on. */
@@ -39,11 +42,13 @@ export class ClaimedValues {
     const known = this.#claimed.get(name);
     if (value !== undefined) {
       const claimants = [...(known?.claimants ?? []), logId];
-      return void this.#claimed.set(name, { digest, claimants, early: Promise.resolve(value) });
+      const here = Promise.resolve(value);
+      return void this.#claimed.set(name, { digest, claimants, here, early: here });
     }
     if (known !== undefined) return void known.claimants.push(logId);
-    const early = this.#each || this.#claimed.size === 0 ? this.#fetch(digest, [logId]) : undefined;
-    this.#claimed.set(name, { digest, claimants: [logId], early });
+    const here = this.#each || this.#claimed.size === 0 ? this.#source.here(digest) : undefined;
+    const early = here?.then((found) => found ?? this.#ask(digest, [logId]));
+    this.#claimed.set(name, { digest, claimants: [logId], here, early });
   }
 
   /** A claimed value; `undefined` if nobody delivers it within `limitMs`. Never rejects. */
@@ -66,16 +71,20 @@ export class ClaimedValues {
 
   /** Gives up what is still under way. */
   end(): void {
-    if (this.#open > 0) this.#stop.abort(OVER);
+    if (this.#open > 0) this.#stop?.abort(OVER);
   }
 
-  #valueOf({ digest, claimants, early }: Claimed, clock: Clock, limitMs: number): Promise<Uint8Array | undefined> {
+  async #valueOf(claimed: Claimed, clock: Clock, limitMs: number): Promise<Uint8Array | undefined> {
+    return (await (claimed.here ?? this.#source.here(claimed.digest))) ?? this.#askedValue(claimed, clock, limitMs);
+  }
+
+  #askedValue({ digest, claimants, early }: Claimed, clock: Clock, limitMs: number): Promise<Uint8Array | undefined> {
     return new Promise((resolve) => {
       let isLast = false;
       const askAll = (): void => {
         if (isLast) return;
         isLast = true;
-        void this.#fetch(digest, claimants).then(finish);
+        void this.#ask(digest, claimants).then(finish);
       };
       const limit = clock.after(limitMs, () => finish(undefined));
       const hedge = early !== undefined && claimants.length > 1 ? clock.after(HEDGE_MS, askAll) : undefined;
@@ -89,10 +98,11 @@ export class ClaimedValues {
     });
   }
 
-  async #fetch(digest: Hash, claimants: readonly LogId[]): Promise<Uint8Array | undefined> {
+  async #ask(digest: Hash, claimants: readonly LogId[]): Promise<Uint8Array | undefined> {
     this.#open++;
+    this.#stop ??= new AbortController();
     try {
-      return await this.#source.get(digest, claimants, this.#stop.signal);
+      return await this.#source.ask(digest, claimants, this.#stop.signal);
     } catch {
       return undefined;
     } finally {

@@ -1,8 +1,9 @@
 /**
  * Decisions that stand. One holds while no head of any voter changed, and logs that go down later do not undo it
- * (claims are written once), unless the policy says how old a head may be. Undecided answers are not kept here. Bounded by bytes; the oldest decision goes first.
+ * (claims are written once), unless the policy says how old a head may be. Undecided answers are not kept here. Bounded by bytes; what was asked for longest ago goes first.
  */
 import type { LogHead } from "@trustix/protocol";
+import { LRUCache } from "lru-cache";
 import type { DecideReport } from "../model.ts";
 
 const MAX_BYTES = 32 << 20;
@@ -18,8 +19,9 @@ export interface DecidedUnder {
 }
 
 export class DecidedCache {
-  readonly #entries = new Map<string, { readonly report: DecideReport; readonly until: number }>();
-  #bytes = 0;
+  readonly #entries = new LRUCache<string, { readonly report: DecideReport; readonly until: number }>({
+    maxSize: MAX_BYTES,
+  });
   #under: DecidedUnder = { revision: 0, ownHeads: [] };
 
   /** Forgets everything if what decisions were made under is no longer `now`. */
@@ -31,7 +33,6 @@ export class DecidedCache {
       ownHeads.every((head, i) => sameHead(head, now.ownHeads[i]!));
     if (same) return;
     this.#entries.clear();
-    this.#bytes = 0;
     this.#under = now;
   }
 
@@ -48,17 +49,7 @@ export class DecidedCache {
   keep(key: string, report: DecideReport, under: DecidedUnder, until: number): void {
     const value = report.decision?.value;
     if (value === undefined || value.length > MAX_VALUE_BYTES || under !== this.#under) return;
-    this.#drop(key);
-    this.#entries.set(key, { report, until });
-    this.#bytes += value.length + ENTRY_BYTES;
-    while (this.#bytes > MAX_BYTES) this.#drop(this.#entries.keys().next().value!);
-  }
-
-  #drop(key: string): void {
-    const kept = this.#entries.get(key);
-    if (kept === undefined) return;
-    this.#entries.delete(key);
-    this.#bytes -= kept.report.decision!.value.length + ENTRY_BYTES;
+    this.#entries.set(key, { report, until }, { size: value.length + ENTRY_BYTES });
   }
 
   /** What decisions are made under now; handed to `keep`. */

@@ -38,6 +38,11 @@ export interface Voters {
   readonly onVote?: (vote: Vote, value: Uint8Array | undefined) => void;
 }
 
+interface Limits {
+  readonly budgetMs: number;
+  readonly clock: Clock;
+}
+
 /**
  * In the order of `voters.ids`, each with what shows it if it was asked of others; of logs that are here, whoever wants
  * the proof makes it from them. Never throws; ends early, with what there is, when `signal` is aborted.
@@ -45,7 +50,7 @@ export interface Voters {
 export async function gatherVotes(
   voters: Voters,
   key: Uint8Array,
-  limits: { readonly budgetMs: number; readonly clock: Clock },
+  limits: Limits,
   signal: AbortSignal,
 ): Promise<CastVote[]> {
   const { own, mirror, follower, caches, crypto } = voters;
@@ -55,45 +60,59 @@ export async function gatherVotes(
     votes.set(one.vote.logId, one);
     voters.onVote?.(one.vote, one.claim?.value);
   };
-  const stop = new AbortController();
   const copied = voters.ids.filter((id) => mirror.has(id) && !own.has(id));
-  const catchUp = (ids: readonly LogId[]): Promise<void> => caughtUp(mirror, ids, limits);
+  const catchUp = (ids: readonly LogId[]): Promise<void> => caughtUp(mirror, ids, limits, signal);
   const path = mapPath(crypto, key);
   const ofCopies = mirrorVotes(mirror, follower, copied, path, catchUp);
-  const all = Promise.all([
+  const here = [
     ofCopies.then((some) => some.forEach((vote) => cast({ vote, proof: undefined }))),
-    voters.ids.some(isCache) ? caches!.vote(key, cast, stop.signal) : undefined,
-    ...voters.ids.map(async (logId) => {
-      const reader = own.get(logId);
-      if (reader !== undefined) cast(await ownVote(reader, path));
-      else if (!mirror.has(logId) && !isCache(logId)) cast(await follower.vote(logId, key, stop.signal));
-    }),
-  ]);
-  await new Promise<void>((resolve) => {
+    ...voters.ids.flatMap((id) => own.get(id) ?? []).map(async (reader) => cast(await ownVote(reader, path))),
+  ];
+  const asksCaches = voters.ids.some(isCache);
+  const asked = voters.ids.filter((id) => !own.has(id) && !mirror.has(id) && !isCache(id));
+  // Whoever is here answers at once, and a copy's wait for a newer head is bounded by itself.
+  if (!asksCaches && asked.length === 0) await Promise.all(here);
+  else {
+    const stop = new AbortController();
+    const others = [
+      asksCaches ? caches!.vote(key, cast, stop.signal) : undefined,
+      ...asked.map(async (logId) => cast(await follower.vote(logId, key, stop.signal))),
+    ];
+    await within(limits, signal, Promise.all([...here, ...others]));
+    if (votes.size < voters.ids.length) stop.abort(OVER);
+  }
+  const late = signal.aborted ? "the decision was given up" : `no answer within ${limits.budgetMs} ms`;
+  return voters.ids.map((logId) => votes.get(logId) ?? noVote(logId, "unreachable", late));
+}
+
+/** Until `all` is settled, the budget is over, or `signal` is aborted. Never rejects. */
+function within({ budgetMs, clock }: Limits, signal: AbortSignal, all: Promise<unknown>): Promise<void> {
+  return new Promise<void>((resolve) => {
     const end = (): void => {
       budget.cancel();
       signal.removeEventListener("abort", end);
       resolve();
     };
-    const budget = limits.clock.after(limits.budgetMs, end);
+    const budget = clock.after(budgetMs, end);
     if (signal.aborted) end();
     else signal.addEventListener("abort", end);
     all.then(end, end);
   });
-  if (votes.size < voters.ids.length) stop.abort(OVER);
-  const late = signal.aborted ? "the decision was given up" : `no answer within ${limits.budgetMs} ms`;
-  return voters.ids.map((logId) => votes.get(logId) ?? noVote(logId, "unreachable", late));
 }
 
 /** For half the budget: what is known by then is a vote as well. */
 async function caughtUp(
   mirror: Mirror,
   ids: readonly LogId[],
-  { budgetMs, clock }: { readonly budgetMs: number; readonly clock: Clock },
+  { budgetMs, clock }: Limits,
+  signal: AbortSignal,
 ): Promise<void> {
   const stop = new AbortController();
-  const limit = clock.after(budgetMs / 2, () => stop.abort(OVER));
+  const end = (): void => stop.abort(OVER);
+  const limit = clock.after(budgetMs / 2, end);
+  signal.addEventListener("abort", end);
   await mirror.caughtUp(ids, stop.signal);
+  signal.removeEventListener("abort", end);
   limit.cancel();
 }
 

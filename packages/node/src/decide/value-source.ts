@@ -5,6 +5,7 @@
 import type { Crypto } from "@trustix/crypto";
 import { equalBytes, toHex } from "@trustix/crypto";
 import type { Hash, LogId } from "@trustix/protocol";
+import { LRUCache } from "lru-cache";
 import type { Follower, Mirror, Values } from "../model.ts";
 
 const MAX_BYTES = 16 << 20;
@@ -23,44 +24,36 @@ export interface ValueSourceOptions {
 
 export class ValueSource {
   readonly #options: ValueSourceOptions;
-  /** By digest; the one used longest ago first. */
-  readonly #kept = new Map<string, Uint8Array>();
-  #bytes = 0;
+  /** Those that others delivered, by digest; what the store holds is read again. */
+  readonly #kept = new LRUCache<string, Uint8Array>({
+    maxSize: MAX_BYTES,
+    maxEntrySize: MAX_VALUE_BYTES + ENTRY_BYTES,
+  });
 
   constructor(options: ValueSourceOptions) {
     this.#options = options;
   }
 
-  /** The value, checked; `undefined` when nobody could deliver it. `claimants` are logs that claim it. */
-  async get(digest: Hash, claimants: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const { crypto, values, follower, mirror } = this.#options;
-    const id = toHex(digest);
-    const kept = this.#kept.get(id);
-    if (kept !== undefined) {
-      this.#kept.delete(id);
-      this.#kept.set(id, kept);
-      return kept;
-    }
-    const matches = (value: Uint8Array | undefined): value is Uint8Array =>
-      value !== undefined && equalBytes(crypto.sha256(value), digest);
+  /** The value, checked, if it is here. */
+  async here(digest: Hash): Promise<Uint8Array | undefined> {
+    const kept = this.#kept.get(toHex(digest));
+    if (kept !== undefined) return kept;
     // A store that cannot be read is no reason to refuse what others can deliver.
-    const [stored] = await values.getMany([digest]).catch(() => []);
+    const [stored] = await this.#options.values.getMany([digest]).catch(() => []);
+    return this.#checked(digest, stored);
+  }
+
+  /** The value, checked; `undefined` when nobody could deliver it. `claimants` are logs that claim it. */
+  async ask(digest: Hash, claimants: readonly LogId[], signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { follower, mirror } = this.#options;
     // Where all values are copied, what is not here is not asked for: that would tell what is being installed.
     const askable = claimants.filter((id) => !mirror.hasValues(id));
-    const value = matches(stored) ? stored : await follower.value(digest, askable, signal);
-    if (!matches(value)) return undefined;
-    this.#keep(id, value);
+    const value = this.#checked(digest, await follower.value(digest, askable, signal));
+    if (value !== undefined) this.#kept.set(toHex(digest), value, { size: value.length + ENTRY_BYTES });
     return value;
   }
 
-  #keep(id: string, value: Uint8Array): void {
-    if (value.length > MAX_VALUE_BYTES || this.#kept.has(id)) return;
-    this.#kept.set(id, value);
-    this.#bytes += value.length + ENTRY_BYTES;
-    while (this.#bytes > MAX_BYTES) {
-      const [oldest, old] = this.#kept.entries().next().value!;
-      this.#kept.delete(oldest);
-      this.#bytes -= old.length + ENTRY_BYTES;
-    }
+  #checked(digest: Hash, value: Uint8Array | undefined): Uint8Array | undefined {
+    return value !== undefined && equalBytes(this.#options.crypto.sha256(value), digest) ? value : undefined;
   }
 }
