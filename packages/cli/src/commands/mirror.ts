@@ -5,13 +5,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { NodeExt, RemoteStatus_States, type FollowedStatus, type StatusResponse } from "@trustix/proto";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
-import type { Action, CommandInput, Io } from "../command.ts";
+import type { Action, CommandInput } from "../command.ts";
 import { type Connection, withNode } from "../connect.ts";
 import { type Copy, copyJson, copyOf, describeCopy, percentOf, stateOf } from "../copies.ts";
+import { barOf, teller } from "../progress-text.ts";
 import { counted, lasting } from "../words.ts";
 
 const LOOK_MS = 200;
-const LINE_MS = 5_000;
 const PATIENCE_S = 30;
 
 interface Look {
@@ -75,7 +75,7 @@ async function waitForAll(input: CommandInput, node: Connection): Promise<Look> 
   const { io } = input;
   const patience = 1000 * (input.number("patience") ?? PATIENCE_S);
   const since = new Map<string, { readonly far: string; readonly at: number }>();
-  const told = teller(io);
+  const tell = teller(io);
   try {
     for (;;) {
       const look = await lookAt(input, node);
@@ -88,7 +88,7 @@ async function waitForAll(input: CommandInput, node: Connection): Promise<Look> 
         if (before?.far !== far) since.set(copy.id, { far, at: io.now() });
         else if (held !== undefined && io.now() - before.at >= patience) throw stuck(copy, held, io.now() - before.at);
       }
-      told(look);
+      tell({ bar: () => bar(look.copies), lines: () => copyLines(look) });
       await sleep(LOOK_MS, undefined, { signal: io.signal });
     }
   } finally {
@@ -107,19 +107,10 @@ function stuck({ name, entries }: Copy, why: string, ms: number): CliError {
   });
 }
 
-/** A bar for a person who watches, a line now and then for a log. */
-function teller(io: Io): (look: Look) => void {
-  let next = io.now() + LINE_MS;
-  return ({ copies, now }) => {
-    if (io.watched) return io.progress(bar(copies));
-    if (io.now() < next) return;
-    next = io.now() + LINE_MS;
-    for (const copy of copies)
-      if (stateOf(copy) !== "whole") io.note(`trustix: ${copy.name}: ${describeCopy(copy, now)}`);
-  };
+function copyLines({ copies, now }: Look): string[] {
+  const open = copies.filter((copy) => stateOf(copy) !== "whole");
+  return open.map((copy) => `${copy.name}: ${describeCopy(copy, now)}`);
 }
-
-const BAR_CELLS = 20;
 
 /** `[########............] 42 % of 3 logs, 420 of 1000 entries, 3200 a second, 12 s left`. */
 function bar(copies: readonly Copy[]): string {
@@ -127,10 +118,9 @@ function bar(copies: readonly Copy[]): string {
   const whole = sum(({ target }) => target ?? 0);
   const here = sum(({ entries, target }) => Math.min(entries, target ?? 0));
   const rate = sum((copy) => copy.rate);
-  const cells = Math.floor((BAR_CELLS * here) / Math.max(1, whole));
   const left = rate < 1 ? [] : [`${Math.round(rate)} a second`, `${lasting((1000 * (whole - here)) / rate)} left`];
   return [
-    `[${"#".repeat(cells).padEnd(BAR_CELLS, ".")}] ${percentOf(here, whole)} % of ${counted(copies.length, "log", "logs")}`,
+    `${barOf(here / Math.max(1, whole))} ${percentOf(here, whole)} % of ${counted(copies.length, "log", "logs")}`,
     `${here} of ${counted(whole, "entry", "entries")}`,
     ...left,
   ].join(", ");

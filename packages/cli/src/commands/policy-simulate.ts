@@ -10,7 +10,7 @@ import { checkedConfig } from "../checked-config.ts";
 import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
 import { withNode, type Connection } from "../connect.ts";
-import { figure, progressText } from "../progress-text.ts";
+import { barOf, figure, progressText, teller } from "../progress-text.ts";
 import { Simulation, CHANGES, changeOf, type Tally } from "../simulation.ts";
 import { keyText, lasting } from "../words.ts";
 
@@ -21,13 +21,14 @@ export const run: Action = async (input) => {
   const each = input.on("all");
   const simulation = new Simulation();
   const start = io.now();
+  const show = teller(io);
   await withNode(input, async (node) => {
     for await (const page of pagesOf(node, protocol, policy, each)) {
       simulation.add(page);
       for (const path of page.Paths) io.out(input.on("json") ? JSON.stringify(pathJson(path)) : pathLine(path));
-      io.progress(
-        `paths: ${progressText({ done: simulation.count, share: page.Done, total: undefined, ms: io.now() - start })}`,
-      );
+      const step = { done: simulation.count, share: page.Done, total: undefined, ms: io.now() - start };
+      const so = (): string => `paths: ${progressText(step)}`;
+      show({ bar: () => `${barOf(page.Done)} ${so()}`, lines: () => [so()] });
     }
   });
   if (input.on("json")) io.out(JSON.stringify(summaryJson(protocol, simulation)));
