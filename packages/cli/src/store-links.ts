@@ -4,18 +4,18 @@
  */
 import { readlink, realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { STORE_DIR } from "@trustix/nix-formats";
+import { parseStorePath, STORE_DIR, type StorePath } from "@trustix/nix-formats";
 import { CliError, usageError } from "./cli-error.ts";
 import type { Io } from "./command.ts";
 
 /** As the system does. */
 const MOST_LINKS = 40;
 
-/** The store path that `named` is, lies in, or leads to. Throws `CliError`. */
-export async function storePathOf(named: string, cwd: string): Promise<string> {
+/** The store path that `named` is, lies in, or leads to. Throws `CliError`, `NixFormatError`. */
+export async function storePathOf(named: string, cwd: string): Promise<StorePath> {
   let path = resolve(cwd, named);
   for (let i = 0; i < MOST_LINKS; i++) {
-    if (path.startsWith(`${STORE_DIR}/`)) return path.split("/", 4).join("/");
+    if (path.startsWith(`${STORE_DIR}/`)) return parseStorePath(path.split("/", 4).join("/"));
     const next = await linkOf(path);
     if (next === undefined) break;
     path = next;
@@ -39,7 +39,7 @@ async function linkOf(path: string): Promise<string | undefined> {
 }
 
 /** What this machine runs and what its user has installed: the store paths behind those that are there. Throws `CliError`. */
-export async function systemPaths({ env, cwd }: Pick<Io, "env" | "cwd">): Promise<string[]> {
+export async function systemPaths({ env, cwd }: Pick<Io, "env" | "cwd">): Promise<StorePath[]> {
   const home = env["HOME"];
   const state = env["XDG_STATE_HOME"] ?? (home === undefined ? undefined : join(home, ".local/state"));
   const places = [
@@ -49,7 +49,7 @@ export async function systemPaths({ env, cwd }: Pick<Io, "env" | "cwd">): Promis
     ...(home === undefined ? [] : [join(home, ".nix-profile")]),
     ...(state === undefined ? [] : [join(state, "nix/profile"), join(state, "nix/profiles/home-manager")]),
   ];
-  const found = new Set<string>();
+  const found = new Set<StorePath>();
   for (const place of places) {
     const path = await storePathOf(place, cwd).catch(() => undefined);
     if (path !== undefined) found.add(path);

@@ -213,7 +213,8 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     details:
       "Every path of the closures is one of: agreed, dissent (installed is not what was decided, or voters contradict it or\n" +
       "each other), no claim, single source, undecided, own build, named by its content. Decided as the node decides now.\n" +
-      "Exit 3 if there is anything that --fail-on names, so that a script can refuse it.",
+      "Exit 3 if there is anything that --fail-on names, so that a script can refuse it; 1 if that is only what could not be\n" +
+      "judged because voters could not be asked.",
     args: [["[path...]", "store paths, or links to them such as ./result"]],
     flags: [
       { words: "--system", description: "what this machine runs and its user's profiles" },
@@ -223,14 +224,14 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
         description: "comma-separated, or nothing (default: dissent,no-claim,single-source,undecided)",
       },
       { words: "--html <file>", description: "write a report for people, one file that needs nothing else" },
-      { words: "--sarif", description: "print SARIF 2.1.0, for code scanning services" },
+      { words: "--sarif <file>", description: "write SARIF 2.1.0, for code scanning services" },
       { words: "--all", description: "list every path, also those that are fine" },
       JSON_FLAG,
     ],
     examples: [
       "trustix audit ./result",
       "trustix audit --system --html audit.html",
-      "trustix audit ./result --sarif --fail-on dissent > audit.sarif",
+      "trustix audit ./result --fail-on dissent --sarif audit.sarif",
     ],
     load: () => import("./commands/audit.ts"),
   },

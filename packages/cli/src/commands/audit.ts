@@ -1,6 +1,7 @@
-/** `trustix audit`: what is installed of a closure, held against what the voters say. Exit 3 for what --fail-on names. */
-import { rename, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+/**
+ * `trustix audit`: what is installed of a closure, held against what the voters say. Exit 3 for what --fail-on names, 1 when
+ * that is only what could not be judged because voters could not be asked.
+ */
 import { nodeCrypto } from "@trustix/node-crypto";
 import {
   auditPage,
@@ -9,6 +10,7 @@ import {
   FINDING_TEXTS,
   FINDINGS,
   FINE_FINDINGS,
+  isUnheard,
   runAudit,
   type Audit,
   type AuditedPath,
@@ -19,23 +21,41 @@ import { CliError, EXIT, usageError } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
 import { withNode } from "../connect.ts";
 import { machinesNix } from "../machines-nix.ts";
-import { figure, progressText } from "../progress-text.ts";
+import { barOf, figure, progressText, teller } from "../progress-text.ts";
+import { reportFile } from "../report-file.ts";
 import { storePathOf, systemPaths } from "../store-links.ts";
 import { VERSION } from "../version.ts";
+import { counted } from "../words.ts";
 
 export const run: Action = async (input) => {
   const { io } = input;
   const failing = failOn(input);
-  if (input.on("json") && input.on("sarif")) throw usageError("--json and --sarif: one of them wanted");
   const roots = await rootsOf(input);
+  const page = await reportFile(input, "html");
+  const sarif = await reportFile(input, "sarif");
   const audit = await withNode(input, (node) => auditWith(input, roots, askVerdicts(node)));
-  const page = input.text("html");
-  if (page !== undefined) await writeWhole(resolve(io.cwd, page), auditPage(audit));
+  // Before the results, whose reader may hang up; and what cannot be written takes no results away.
+  const written = await Promise.allSettled([
+    page?.write(auditPage(audit)),
+    sarif?.write(`${JSON.stringify(auditToSarif(audit, VERSION))}\n`),
+  ]);
   if (input.on("json")) io.out(JSON.stringify(auditToJson(audit)));
-  else if (input.on("sarif")) io.out(JSON.stringify(auditToSarif(audit, VERSION)));
   else for (const line of auditLines(audit, input.on("all"))) io.out(line);
-  return failing.some((finding) => audit.counts[finding] > 0) ? EXIT.refused : EXIT.done;
+  for (const one of written) if (one.status === "rejected") throw one.reason;
+  return exitOf(audit, failing);
 };
+
+/** Throws `CliError` when all that fails may be an outage: a script must tell the two apart. */
+function exitOf({ paths, voters }: Audit, failing: readonly Finding[]): number {
+  const found = paths.filter(({ finding }) => failing.includes(finding));
+  if (found.length === 0) return EXIT.done;
+  if (!found.every(isUnheard)) return EXIT.refused;
+  const silent = voters.filter(({ silent }) => silent > 0).map(({ name }) => name);
+  throw new CliError(
+    `${counted(found.length, "path", "paths")} could not be judged without ${silent.join(", ")}, who could not be asked or did not count`,
+    { hint: "`trustix status` says why; audit again when they can be asked" },
+  );
+}
 
 /** What makes the exit code 3. */
 function failOn(input: CommandInput): readonly Finding[] {
@@ -59,6 +79,13 @@ async function rootsOf(input: CommandInput): Promise<string[]> {
   if (args.length === 0)
     throw usageError("no store path is named", "see `trustix audit --help`; --system takes what runs here");
   const roots = await Promise.all(args.map((named) => storePathOf(named, io.cwd)));
+  // Some versions of Nix would answer for what came out of it, others for it and its inputs.
+  const recipe = roots.find((root) => root.endsWith(".drv"));
+  if (recipe !== undefined)
+    throw usageError(
+      `${recipe} is a derivation`,
+      `\`nix-store --query --outputs ${recipe}\` says what comes out of it`,
+    );
   return [...new Set(roots)];
 }
 
@@ -68,6 +95,7 @@ async function auditWith(
   ask: ReturnType<typeof askVerdicts>,
 ): Promise<Audit> {
   const { io } = input;
+  const tell = teller(io);
   let start = io.now();
   try {
     return await runAudit({
@@ -77,9 +105,11 @@ async function auditWith(
       roots,
       ask,
       progress({ done, total }) {
+        if (total === 0) return io.progress("reading the closure ...");
         if (done === 0) start = io.now();
-        const step = { done, total, share: total === 0 ? 0 : done / total, ms: io.now() - start };
-        io.progress(total === 0 ? "reading the closure ..." : `paths: ${progressText(step)}`);
+        const share = done / total;
+        const so = (): string => `paths: ${progressText({ done, total, share, ms: io.now() - start })}`;
+        tell({ bar: () => `${barOf(share)} ${so()}`, lines: () => [so()] });
       },
       time: io.now(),
       signal: io.signal,
@@ -88,14 +118,9 @@ async function auditWith(
     if (error instanceof Error && (error.name === "ClosureError" || error.name === "AuditError"))
       throw new CliError(error.message, { cause: error });
     throw error;
+  } finally {
+    if (io.signal.aborted) io.note("trustix: ended before all was looked at; no report was written");
   }
-}
-
-/** Whoever looks at the file sees the one before or this one, and no part of it. */
-async function writeWhole(file: string, text: string): Promise<void> {
-  const part = `${file}.part`;
-  await writeFile(part, text);
-  await rename(part, file);
 }
 
 /** Paths of one finding that are told without --all. */
@@ -138,12 +163,13 @@ function voterLines({ voters, paths }: Audit): string[] {
 }
 
 function findingLines(finding: Finding, paths: readonly AuditedPath[], all: boolean): string[] {
-  const { title, meaning } = FINDING_TEXTS[finding];
+  const { title, meaning, advice } = FINDING_TEXTS[finding];
   const told = all ? paths : paths.slice(0, TOLD);
   const rest = paths.length - told.length;
   return [
     "",
     `${title}: ${figure(paths.length)}. ${meaning}`,
+    ...(advice === undefined ? [] : [advice]),
     ...told.flatMap(({ path, why }) => [`  ${path}`, ...(why === "" ? [] : [`      ${why}`])]),
     ...(rest === 0 ? [] : [`  and ${figure(rest)} more (--all)`]),
   ];

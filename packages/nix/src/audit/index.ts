@@ -11,6 +11,7 @@ export {
   FINDING_TEXTS,
   FINDINGS,
   FINE_FINDINGS,
+  isUnheard,
   type Audit,
   type AuditClaim,
   type AuditedPath,

@@ -71,17 +71,20 @@ function findingOf(asked: Asked): { readonly finding: Finding; readonly why: str
   if (content) return { finding: "content-addressed", why: byContent };
   if (info.ultimate) return { finding: "own-build", why: ["built here", ...said].join("; ") };
   if (other!.length > 0) return { finding: "dissent", why: [...said, reason].join("; ") };
+  // Whoever could not be asked may claim it as well.
+  const isSure = votes.every(({ outcome }) => outcome === "claims" || outcome === "absent" || outcome === "excluded");
+  if (!isSure) return { finding: "undecided", why: reason };
   const claiming = voters.filter((_, i) => votes[i]!.outcome === "claims");
-  if (claiming.length > 0) {
-    const units = new Set(
-      claiming.map(({ id, operator }) => (operator === undefined ? `voter ${id}` : `of ${operator}`)),
-    );
-    return units.size === 1 && same!.length > 0
-      ? { finding: "single-source", why: `only ${nameList(claiming)} claims it` }
-      : { finding: "undecided", why: reason };
-  }
-  const isSure = votes.every(({ outcome }) => outcome === "absent" || outcome === "excluded");
-  return { finding: isSure ? "no-claim" : "undecided", why: reason };
+  if (claiming.length === 0) return { finding: "no-claim", why: reason };
+  const units = new Set(
+    claiming.map(({ id, operator }) => (operator === undefined ? `voter ${id}` : `of ${operator}`)),
+  );
+  return units.size === 1 && same!.length > 0
+    ? {
+        finding: "single-source",
+        why: `only ${nameList(claiming)} ${claiming.length === 1 ? "claims" : "claim"} it; ${reason}`,
+      }
+    : { finding: "undecided", why: reason };
 }
 
 /** `mars and venus claim the same`. */

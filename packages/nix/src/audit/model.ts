@@ -19,14 +19,36 @@ export type Finding = (typeof FINDINGS)[number];
 /** What nobody has to look at. */
 export const FINE_FINDINGS: readonly Finding[] = ["own-build", "content-addressed", "agreed"];
 
-export const FINDING_TEXTS: Readonly<Record<Finding, { readonly title: string; readonly meaning: string }>> = {
+interface FindingText {
+  readonly title: string;
+  readonly meaning: string;
+  /** What to do about it; there for what is not fine. */
+  readonly advice?: string;
+}
+
+export const FINDING_TEXTS: Readonly<Record<Finding, FindingText>> = {
   dissent: {
     title: "dissent",
     meaning: "What is installed is not what was decided, or the voters contradict it or each other.",
+    advice:
+      "`trustix why PATH` shows who claims what. If the others agree with each other, delete the path and let Nix install it " +
+      "again through the proxy; if each says something else, the package does not reproduce.",
   },
-  "no-claim": { title: "no claim", meaning: "No voter says what comes out." },
-  "single-source": { title: "single source", meaning: "Only one operator claims it, and that is not enough." },
-  undecided: { title: "undecided", meaning: "Not enough voters agree, or some of them could not be asked." },
+  "no-claim": {
+    title: "no claim",
+    meaning: "No voter says what comes out.",
+    advice: "Only the key that signed it stands for it. Build it yourself, or ask a builder to.",
+  },
+  "single-source": {
+    title: "single source",
+    meaning: "Only one operator claims it, and that is not enough.",
+    advice: "One more builder would settle it. `nix build --rebuild` compares it with a build of your own.",
+  },
+  undecided: {
+    title: "undecided",
+    meaning: "Not enough voters agree, or some of them could not be asked.",
+    advice: "`trustix status` and `trustix doctor` say who could not be asked. Audit again when they can be.",
+  },
   "own-build": { title: "own build", meaning: "Built on this machine; nothing was decided against it." },
   "content-addressed": {
     title: "named by content",
@@ -62,6 +84,11 @@ export interface AuditedPath {
   readonly decided: (AuditClaim & { readonly confidence: number }) | undefined;
   /** One for each voter, in the order of the audit's. */
   readonly votes: readonly AuditVote[];
+}
+
+/** Undecided, and perhaps only because somebody could not be asked: an outage, and no verdict. */
+export function isUnheard({ finding, votes }: AuditedPath): boolean {
+  return finding === "undecided" && votes.some(({ outcome }) => outcome === "unreachable" || outcome === "stale");
 }
 
 export interface InstalledPath {

@@ -60,6 +60,7 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
   const paths: AuditedPath[] = [];
   let voters: readonly AuditVoter[] = [];
   const open: ValidPathInfo[][] = batchesOf(infos);
+  progress({ done: 0, total: infos.length });
   const work = async (): Promise<void> => {
     for (let batch = open.shift(); batch !== undefined; batch = open.shift()) {
       const asked = await options.ask(

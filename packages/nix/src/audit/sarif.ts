@@ -30,11 +30,12 @@ function levelOf(finding: Finding): "error" | "warning" {
 }
 
 function ruleOf(finding: Finding): object {
-  const { title, meaning } = FINDING_TEXTS[finding];
+  const { title, meaning, advice = "" } = FINDING_TEXTS[finding];
   return {
     id: finding,
     shortDescription: { text: title },
     fullDescription: { text: meaning },
+    help: { text: advice },
     defaultConfiguration: { level: levelOf(finding) },
   };
 }
@@ -44,8 +45,9 @@ function resultOf({ path, finding, why, installed, decided }: AuditedPath): obje
     ruleId: finding,
     ruleIndex: RULES.indexOf(finding),
     level: levelOf(finding),
-    message: { text: `${path}: ${why}` },
-    locations: [{ physicalLocation: { artifactLocation: { uri: fileUri(path) } } }],
+    message: { text: messageText(`${path}: ${why}`) },
+    // The line means nothing; a service that shows results beside lines refuses those without.
+    locations: [{ physicalLocation: { artifactLocation: { uri: fileUri(path) }, region: { startLine: 1 } } }],
     partialFingerprints: { "storePath/v1": hashPartOf(path) },
     properties: {
       installed: installed.facts.narHash,
@@ -57,4 +59,10 @@ function resultOf({ path, finding, why, installed, decided }: AuditedPath): obje
 /** Of a name's characters only the question mark means something else in a URI. */
 function fileUri(path: string): string {
   return `file://${path.replaceAll("?", "%3F")}`;
+}
+
+/** Reasons come from strangers: brackets would be links, braces placeholders (SARIF 3.11.5, 3.11.6). */
+function messageText(text: string): string {
+  const plain = text.replaceAll(/[\p{Cc}\p{Cf}]/gu, "\u{fffd}");
+  return plain.replaceAll(/[[\]\\]/g, "\\$&").replaceAll(/[{}]/g, "$&$&");
 }

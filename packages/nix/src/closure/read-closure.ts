@@ -22,11 +22,18 @@ export async function readClosure(
     // A relative path or an option would mean something else to Nix.
     if (!path.startsWith("/")) throw new ClosureError(`a full store path wanted, got ${JSON.stringify(path)}`);
   }
+  const missing = (path: string, cause?: unknown): ClosureError =>
+    new ClosureError(`${path} is not in ${store ?? "this machine's store"}`, { cause });
   const where = store === undefined ? [] : ["--store", store];
-  const infos = parsePathInfos(await nix(["path-info", ...where, "--json", "--recursive", "--", ...paths], signal));
-  return infos.map((info) => {
-    // Nix says so with exit status 0.
-    if (!info.valid) throw new ClosureError(`${info.storePath} is not in ${store ?? "this machine's store"}`);
+  // Offline: Nix would ask its caches for what is not there.
+  const args = ["path-info", "--offline", ...where, "--json", "--recursive", "--", ...paths];
+  const said = await nix(args, signal).catch((error: unknown) => {
+    const path = error instanceof Error ? /path '(\/[^']+)' is not valid/.exec(error.message)?.[1] : undefined;
+    throw path === undefined ? error : missing(path, error);
+  });
+  return parsePathInfos(said).map((info) => {
+    // So some versions say it, with exit status 0.
+    if (!info.valid) throw missing(info.storePath);
     return info;
   });
 }

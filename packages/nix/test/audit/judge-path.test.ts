@@ -163,7 +163,14 @@ const ROWS: readonly Row[] = [
     info: copied,
     says: ["same", "same", "absent", "absent"],
     finding: "single-source",
-    why: /^only mercury and venus claims? it$/,
+    why: /^only mercury and venus claim it; so it is$/,
+  },
+  {
+    what: "one operator, while another could not be asked",
+    info: copied,
+    says: ["same", "absent", "unreachable", "absent"],
+    finding: "undecided",
+    why: /^so it is$/,
   },
   {
     what: "two operators, who are not enough",

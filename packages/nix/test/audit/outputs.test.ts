@@ -60,12 +60,21 @@ const RULE: Shape = {
   more: {
     shortDescription: TEXT,
     fullDescription: TEXT,
+    help: TEXT,
     defaultConfiguration: { required: {}, more: { level: LEVEL } },
   },
 };
 const LOCATION: Shape = {
   required: {},
-  more: { physicalLocation: { required: {}, more: { artifactLocation: { required: {}, more: { uri: "uri" } } } } },
+  more: {
+    physicalLocation: {
+      required: {},
+      more: {
+        artifactLocation: { required: {}, more: { uri: "uri" } },
+        region: { required: {}, more: { startLine: { least: 1 } } },
+      },
+    },
+  },
 };
 const RESULT: Shape = {
   required: { message: TEXT },
@@ -131,6 +140,17 @@ test("SARIF fits its schema; there is a result for what is to be looked at, and 
   // A place in the schema that is wrong is found: the shapes are no decoration.
   expect(misfits({ ...sarif, runs: [{ tool: {} }] }, SARIF)).toEqual(["$.runs[0].tool.driver is missing"]);
   expect(misfits({ ...sarif, extra: 1 }, SARIF)).toEqual(["$.extra is not known"]);
+});
+
+test("what strangers say is text in SARIF: no link, no placeholder, nothing that steers a terminal", async () => {
+  const { paths, ...rest } = await example(1);
+  const said = paths.map((path) => ({ ...path, why: "[safe](https://evil.example) {0} \\ \u001b[31m \u202e" }));
+  const { runs } = auditToSarif({ ...rest, paths: said }, "1") as {
+    runs: { results: { message: { text: string } }[] }[];
+  };
+  expect(runs[0]!.results[0]!.message.text).toBe(
+    `${paths[0]!.path}: \\[safe\\](https://evil.example) {{0}} \\\\ \ufffd\\[31m \ufffd`,
+  );
 });
 
 test("a store path's question mark does not end the path of its URI", async () => {

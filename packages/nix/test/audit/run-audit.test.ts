@@ -75,7 +75,7 @@ test("another store is named to Nix, and a path that is not in it is told", asyn
     name: "ClosureError",
     message: `${PATH} is not in local?root=/elsewhere`,
   });
-  expect(calls).toEqual([`path-info --store local?root=/elsewhere --json --recursive -- ${PATH}`]);
+  expect(calls).toEqual([`path-info --offline --store local?root=/elsewhere --json --recursive -- ${PATH}`]);
 });
 
 test("an answer without decisions, and other voters half-way, end it", async () => {
