@@ -11,10 +11,11 @@ export async function main(spec: ProgramSpec): Promise<never> {
   quietOnBrokenPipe(process.stderr);
   const ending = new AbortController();
   let interrupted = false;
+  let isOver = false;
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
-      // Somebody who asks twice does not want to wait for a clean end.
-      if (ending.signal.aborted) process.exit(EXIT.interrupted);
+      // Somebody who asks twice does not want to wait for a clean end, nor for a reader when all is done.
+      if (ending.signal.aborted || isOver) process.exit(EXIT.interrupted);
       interrupted = name === "SIGINT";
       ending.abort(new Error(`ended by ${name}`));
     });
@@ -23,6 +24,9 @@ export async function main(spec: ProgramSpec): Promise<never> {
   setInterval(() => undefined, 2 ** 30);
   const io = processIo(ending);
   const exit = await runCommandLine(spec, process.argv.slice(2), io);
+  isOver = true;
+  // The end of a process takes along what the reader of a pipe has not taken yet.
+  await Promise.all([taken(process.stdout), taken(process.stderr)]);
   process.exit(interrupted && exit === EXIT.failed ? EXIT.interrupted : exit);
 }
 
@@ -78,6 +82,11 @@ function quietOnBrokenPipe(stream: NodeJS.WriteStream): void {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed);
   });
+}
+
+/** Resolves when all that was written is out, or never can be. */
+function taken(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write("", () => resolve()));
 }
 
 /** A terminal that is closed sends SIGHUP as well, and then there is nobody left to run for. */

@@ -1,6 +1,6 @@
 /** The process around a command: signals and pipes. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,4 +55,37 @@ test("a reader that goes away is no error", async () => {
   const { child, end } = start("--help");
   child.stdout!.destroy();
   expect(await end).toEqual({ exit: 0, stderr: "" });
+});
+
+/** A program of our own kind that prints 3 MB and is done. */
+const BIG = `
+import { main } from ${JSON.stringify(join(import.meta.dirname, "../src/main.ts"))};
+const load = async () => ({ run: async ({ io }) => (io.out("x".repeat(3e6)), io.note("y".repeat(3e6)), 3) });
+const big = { name: "big", summary: "", examples: ["big"], load };
+await main({ name: "test", summary: "", version: "1", flags: [], commands: [big], examples: ["big"] });
+`;
+
+test("a reader that takes its time gets everything, and then the exit code", async () => {
+  const program = join(home, "big.mjs");
+  await writeFile(program, BIG);
+  const child = spawn(process.execPath, [program, "big"], { stdio: ["ignore", "pipe", "pipe"] });
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  let bytes = 0;
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (bytes += chunk.length));
+  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(3);
+  expect(bytes).toBe(6e6 + 2);
+});
+
+test("Ctrl-C ends a command that is done and waits for its reader", async () => {
+  const program = join(home, "big.mjs");
+  await writeFile(program, BIG);
+  const child = spawn(process.execPath, [program, "big"], { stdio: ["ignore", "pipe", "pipe"] });
+  const closed = new Promise((resolve) => child.on("exit", resolve));
+  // Its first bytes are there, and the rest is never taken.
+  await new Promise((resolve) => child.stdout.once("readable", resolve));
+  child.kill("SIGINT");
+  // A signal that comes before the command is over only asks it to end.
+  const again = setInterval(() => child.kill("SIGINT"), 200);
+  expect(await closed).toBe(130);
+  clearInterval(again);
 });
