@@ -74,7 +74,7 @@ describe.each([
       { path: local.out, why: expect.stringContaining("made for this machine") },
       { path: orphan.out, why: expect.stringMatching(/^its derivation cannot be read: error: path .* is not valid$/) },
     ]);
-    expect(calls[0]).toBe(`path-info --json --recursive -- ${built.out}`);
+    expect(calls[0]).toBe(`path-info --offline --json --recursive -- ${built.out}`);
   });
 
   test("with --all what others built goes out too, privacy still holds", async () => {
