@@ -1,4 +1,5 @@
 /** An audit as one file for a person: what is to be looked at first, everything else behind a click, nothing fetched. */
+import { hashPartOf, type StorePath } from "@trustix/nix-formats";
 import { html, type Html } from "../explanation/html.ts";
 import { moment, nameIn, sentence } from "../explanation/page-words.ts";
 import { printPage } from "../explanation/page.ts";
@@ -13,6 +14,8 @@ import {
   type Finding,
   type VoterFigures,
 } from "./model.ts";
+
+const OPEN_FINDINGS = FINDINGS.filter((finding) => !FINE_FINDINGS.includes(finding));
 
 /** Paths of one finding with all that is known; of further ones only the sentence: a browser must be able to open it. */
 const WHOLE = 500;
@@ -33,16 +36,18 @@ export function auditPage(audit: Audit): string {
 }
 
 function verdictCard({ counts, paths }: Audit): Html {
-  const open = FINDINGS.filter((finding) => !FINE_FINDINGS.includes(finding) && counts[finding] > 0);
+  const open = OPEN_FINDINGS.reduce((sum, finding) => sum + counts[finding], 0);
   const [tone, headline] =
-    open.length === 0
+    open === 0
       ? ["good", "Nothing to look at"]
       : counts.dissent > 0
         ? ["bad", `Dissent on ${many(counts.dissent)}`]
-        : ["care", `${many(open.reduce((sum, finding) => sum + counts[finding], 0))} without enough agreement`];
+        : ["care", `${many(open)} without enough agreement`];
+  const others = open - counts.dissent;
+  const more = counts.dissent > 0 && others > 0 ? ` ${figure(others)} more without enough agreement.` : "";
   return html`<div class="card ${tone}">
     <strong>${headline}</strong>
-    <p>${many(paths.length)} in all, ${counts.agreed.toLocaleString("en")} of them agreed.</p>
+    <p>${many(paths.length)} in all, ${figure(counts.agreed)} of them agreed.${more}</p>
   </div>`;
 }
 
@@ -56,7 +61,7 @@ function bar({ counts, paths }: Audit): Html {
   return html`<div class="bar" aria-hidden="true">${parts}</div>`;
 }
 
-function countsTable({ counts }: Audit): Html {
+function countsTable({ counts, paths }: Audit): Html {
   return html`<div class="wide">
     <table class="narrow">
       <tbody>
@@ -64,13 +69,19 @@ function countsTable({ counts }: Audit): Html {
           (finding) =>
             html`<tr>
               <th scope="row"><i class="${finding}"></i>${FINDING_TEXTS[finding].title}</th>
-              <td class="number"><a href="#${finding}">${counts[finding].toLocaleString("en")}</a></td>
+              <td class="number"><a href="#${finding}">${figure(counts[finding])}</a></td>
+              <td class="number share">${shareText(counts[finding], paths.length)}</td>
               <td>${FINDING_TEXTS[finding].meaning}</td>
             </tr>`,
         )}
       </tbody>
     </table>
   </div>`;
+}
+
+function shareText(count: number, all: number): string {
+  const percent = Math.floor((100 * count) / all);
+  return percent === 0 ? "under 1 %" : `${percent} %`;
 }
 
 function votersTable(voters: readonly VoterFigures[]): Html {
@@ -81,20 +92,18 @@ function votersTable(voters: readonly VoterFigures[]): Html {
           >${operator === undefined ? undefined : html`of ${operator} · `}<code>${id.slice(0, 8)}</code></small
         >
       </th>
-      <td class="number">${claims.toLocaleString("en")}</td>
-      <td class="number">
-        ${differing === 0 ? "0" : html`<span class="out">${differing.toLocaleString("en")}</span>`}
-      </td>
-      <td class="number">${silent.toLocaleString("en")}</td>
+      <td class="number">${figure(claims)}</td>
+      <td class="number">${differing === 0 ? "0" : html`<span class="out">${figure(differing)}</span>`}</td>
+      <td class="number">${figure(silent)}</td>
     </tr>`;
   return html`<h2>Voters</h2>
     <div class="wide">
-      <table class="narrow">
+      <table class="narrow voters">
         <thead>
           <tr>
             <th>Voter</th>
             <th class="number">Claims</th>
-            <th class="number">Differ</th>
+            <th class="number">Differing</th>
             <th class="number">Unheard</th>
           </tr>
         </thead>
@@ -102,28 +111,67 @@ function votersTable(voters: readonly VoterFigures[]): Html {
           ${voters.map(row)}
         </tbody>
       </table>
-    </div>`;
+    </div>
+    <p class="quiet">
+      Differing: claims of something else than what was decided or, where nothing was, than what is installed. Unheard:
+      paths for which the voter could not be asked, or did not count.
+    </p>`;
 }
 
-function section(finding: Finding, paths: readonly AuditedPath[], voters: readonly VoterFigures[]): Html {
-  if (paths.length === 0) return html``;
-  const { title, meaning } = FINDING_TEXTS[finding];
-  const rows = paths.map((path, i) => (i < WHOLE ? wholePath(path, voters) : shortPath(path)));
-  const heading = html`<h2 id="${finding}">
+function section(finding: Finding, all: readonly AuditedPath[], voters: readonly VoterFigures[]): Html {
+  if (all.length === 0) return html``;
+  const { title, meaning, advice } = FINDING_TEXTS[finding];
+  // Those that somebody contradicts are what a reader looks for among those that are fine.
+  const disputed = all.filter(isDisputed);
+  const paths = [...disputed, ...all.filter((path) => !isDisputed(path))];
+  // Said once where it is the same of all.
+  const { why } = paths[0]!;
+  const isOne = paths.length > 1 && paths.every((path) => path.why === why);
+  const rows = paths.map((path, i) => (i < WHOLE ? wholePath(path, voters, isOne) : shortPath(path, isOne)));
+  const list = html`<div class="paths">${rows}</div>`;
+  return html`<section>
+    <h2 id="${finding}">
       <i class="${finding}"></i>${title.charAt(0).toUpperCase() + title.slice(1)}: ${many(paths.length)}
     </h2>
-    <p class="quiet">${meaning}</p>`;
-  return FINE_FINDINGS.includes(finding)
-    ? html`${heading}
-        <details>
-          <summary>Show them</summary>
-          <div class="paths">${rows}</div>
-        </details>`
-    : html`${heading}
-        <div class="paths">${rows}</div>`;
+    <p>${meaning}</p>
+    ${advice === undefined ? undefined : html`<p class="quiet">${withCode(advice)}</p>`}
+    ${isOne && why !== "" ? html`<p class="quiet">All of them: ${shortened(why)}</p>` : undefined}
+    ${
+      finding === "agreed" && disputed.length > 0
+        ? html`<p class="quiet">Of ${many(disputed.length)}, listed first, a voter claims something else.</p>`
+        : undefined
+    }
+    ${
+      FINE_FINDINGS.includes(finding)
+        ? html`<details>
+            <summary>Show ${paths.length === 1 ? "it" : "them"}</summary>
+            ${list}
+          </details>`
+        : list
+    }
+  </section>`;
 }
 
-function wholePath(path: AuditedPath, voters: readonly VoterFigures[]): Html {
+function isDisputed({ votes }: AuditedPath): boolean {
+  return votes.some(({ same }) => same === false);
+}
+
+/** What stands between backticks as code. */
+function withCode(text: string): readonly Html[] {
+  return text.split("`").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : html`${part}`));
+}
+
+/** Whole hashes stand with the details. */
+function shortened(text: string): string {
+  return text.replaceAll(/(sha256-[A-Za-z0-9+/]{8})[A-Za-z0-9+/]{35}=/g, "$1…");
+}
+
+/** Packages of one name are told apart by the beginning of their hashes. */
+function nameAndHash(path: StorePath): Html {
+  return html`<b>${nameIn(path)}</b> <code class="quiet">${hashPartOf(path).slice(0, 8)}</code>`;
+}
+
+function wholePath(path: AuditedPath, voters: readonly VoterFigures[], isSaid: boolean): Html {
   const { installed, decided, votes } = path;
   const { builtHere, contentAddress, signedBy } = installed;
   const signed =
@@ -137,7 +185,9 @@ function wholePath(path: AuditedPath, voters: readonly VoterFigures[]): Html {
       : html`<dt>Content address</dt>
           <dd><code>${contentAddress}</code></dd>`;
   return html`<details class="one">
-    <summary><b>${nameIn(path.path)}</b> <span>${sentence(path.why)}</span></summary>
+    <summary>
+      ${nameAndHash(path.path)}${isSaid ? undefined : html`<span>${sentence(shortened(path.why))}</span>`}
+    </summary>
     <dl>
       <dt>Path</dt>
       <dd><code>${path.path}</code></dd>
@@ -178,28 +228,40 @@ function claimText({ digest, facts }: AuditClaim): Html {
   if (facts === undefined) return html`<code>value ${digest}</code>`;
   const { narHash, narSize, references } = facts;
   const refers = `${references.length} ${references.length === 1 ? "reference" : "references"}`;
-  return html`<code>${narHash}</code> <small>${narSize.toLocaleString("en")} bytes, ${refers}</small>`;
+  return html`<code>${narHash}</code> <small>${figure(narSize)} bytes, ${refers}</small>`;
 }
 
-function shortPath({ path, why }: AuditedPath): Html {
-  return html`<p class="one"><code>${path}</code> ${sentence(why)}</p>`;
+function shortPath({ path, why }: AuditedPath, isSaid: boolean): Html {
+  return html`<p class="one">
+    <code>${path}</code>${isSaid ? undefined : html`<span>${sentence(shortened(why))}</span>`}
+  </p>`;
 }
 
 function many(count: number): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? "path" : "paths"}`;
+  return `${figure(count)} ${count === 1 ? "path" : "paths"}`;
+}
+
+/** Digits in threes. */
+function figure(count: number): string {
+  return count.toLocaleString("en");
 }
 
 const STYLE = `
-.bar { display: flex; height: .8rem; border-radius: .4rem; overflow: hidden; margin: 1.2rem 0; background: var(--line); }
-.bar span { flex-grow: 0; flex-shrink: 1; min-width: 3px; }
+.bar { display: flex; gap: 2px; height: .8rem; border-radius: .4rem; overflow: hidden; margin: 1.2rem 0; }
+.bar span { flex-grow: 0; flex-shrink: 1; min-width: 4px; }
 i { display: inline-block; width: .7em; height: .7em; border-radius: .2em; margin-right: .5em; }
 .agreed { background: #2e9960; } .content-addressed { background: #66b88c; } .own-build { background: #4f87c7; }
 .undecided { background: #d9a62e; } .single-source { background: #e0bf5f; } .no-claim { background: #b7791f; } .dissent { background: #d23f26; }
-table.narrow { min-width: 0; } th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.paths { border: 1px solid var(--line); border-radius: .5rem; background: var(--card); }
-.one { padding: .45rem .9rem; margin: 0; border-bottom: 1px solid var(--line); } .one:last-child { border-bottom: 0; }
-.one summary { cursor: pointer; overflow-wrap: anywhere; } .one summary span { color: var(--quiet); }
-.one dl { padding: .5rem 0 .4rem 1.1rem; } .one small { color: var(--quiet); }
-summary { cursor: pointer; } details > .paths { margin-top: .6rem; }
-@media (max-width: 40rem) { .one dl { grid-template-columns: 1fr; gap: 0; } .one dd { margin-bottom: .5rem; } }
+table.narrow { min-width: 0; } th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.share { color: var(--quiet); } .voters th:first-child { width: 50%; white-space: normal; overflow-wrap: anywhere; }
+.paths { border: 1px solid var(--line); border-radius: .5rem; background: var(--card); margin-top: .8rem; }
+.one { padding: .5rem .9rem; margin: 0; border-bottom: 1px solid var(--line); } .one:last-child { border-bottom: 0; }
+.one summary { cursor: pointer; overflow-wrap: anywhere; } .one > span, .one summary span { display: block; color: var(--quiet); overflow-wrap: anywhere; }
+.one summary span { padding-left: 1.1rem; } .one dl { padding: .7rem 0 .4rem 1.1rem; } .one dd, .one dt { overflow-wrap: anywhere; }
+.one small { color: var(--quiet); white-space: nowrap; }
+summary { cursor: pointer; } details > summary { width: fit-content; max-width: 100%; }
+.one[open] { background: var(--back); }
+@media (max-width: 40rem) { .one dl { grid-template-columns: 1fr; gap: 0; padding-left: 0; } .one dd { margin-bottom: .6rem; } td.share { display: none; }
+  th, td { padding: .5rem .55rem; } .voters thead th { white-space: normal; } }
+@media print { .paths, .wide, .card { break-inside: auto; } .one { break-inside: avoid; } }
 `;

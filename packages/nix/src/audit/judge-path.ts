@@ -69,7 +69,7 @@ function findingOf(asked: Asked): { readonly finding: Finding; readonly why: str
   const [same, other] = [true, false].map((is) => voters.filter((_, i) => votes[i]!.same === is));
   const said = [claimsText(same!, "the same"), claimsText(other!, "something else")].filter((text) => text !== "");
   if (content) return { finding: "content-addressed", why: byContent };
-  if (info.ultimate) return { finding: "own-build", why: ["built here", ...said].join("; ") };
+  if (info.ultimate) return { finding: "own-build", why: `built here; ${said.join("; ") || reason}` };
   if (other!.length > 0) return { finding: "dissent", why: [...said, reason].join("; ") };
   // Whoever could not be asked may claim it as well.
   const isSure = votes.every(({ outcome }) => outcome === "claims" || outcome === "absent" || outcome === "excluded");

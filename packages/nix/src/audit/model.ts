@@ -129,7 +129,7 @@ export interface Audit {
   readonly roots: readonly string[];
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** The worst first, then by path. */
+  /** The worst first, then by name. */
   readonly paths: readonly AuditedPath[];
   readonly counts: Readonly<Record<Finding, number>>;
   readonly voters: readonly VoterFigures[];

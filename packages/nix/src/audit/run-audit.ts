@@ -3,7 +3,7 @@
  * two at a time. A batch that comes back shorter is asked for again from where it ended.
  */
 import type { Crypto } from "@trustix/crypto";
-import type { StorePath, ValidPathInfo } from "@trustix/nix-formats";
+import { nameOf, type StorePath, type ValidPathInfo } from "@trustix/nix-formats";
 import { readClosure } from "../closure/read-closure.ts";
 import type { RunNix } from "../closure/run-nix.ts";
 import { judgePath } from "./judge-path.ts";
@@ -78,9 +78,18 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  const order = (a: AuditedPath, b: AuditedPath): number =>
-    FINDINGS.indexOf(a.finding) - FINDINGS.indexOf(b.finding) || (a.path < b.path ? -1 : 1);
-  return { roots, time, paths: paths.sort(order), counts: countsOf(paths), voters: figuresOf(paths, voters) };
+  return {
+    roots,
+    time,
+    paths: paths.sort(byFindingAndName),
+    counts: countsOf(paths),
+    voters: figuresOf(paths, voters),
+  };
+}
+
+function byFindingAndName(a: AuditedPath, b: AuditedPath): number {
+  const [first, second] = [a, b].map(({ path }) => `${nameOf(path)} ${path}`);
+  return FINDINGS.indexOf(a.finding) - FINDINGS.indexOf(b.finding) || (first! < second! ? -1 : 1);
 }
 
 function sameVoters(a: readonly AuditVoter[], b: readonly AuditVoter[]): boolean {

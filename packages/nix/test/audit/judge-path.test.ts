@@ -135,7 +135,7 @@ const ROWS: readonly Row[] = [
     info: own,
     says: ["absent", "unreachable"],
     finding: "own-build",
-    why: /^built here$/,
+    why: /^built here; so it is$/,
   },
   {
     what: "an own build that others dispute",

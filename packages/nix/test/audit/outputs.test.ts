@@ -175,6 +175,25 @@ test("the page takes words from outside as text, fetches nothing, has no script,
     expect(page).toContain(`id="${finding}"`);
 });
 
+test("the page says once what is the same of all, begins with what is disputed, and keeps whole hashes for the details", async () => {
+  const same = await example(12);
+  const agreed = same.paths.map((path, i) => ({
+    ...path,
+    finding: "agreed" as const,
+    why: "4 of 4 agree",
+    votes: path.votes.map((vote) => ({ ...vote, same: i === 7 ? false : true })),
+  }));
+  const counts = { ...same.counts, agreed: agreed.length };
+  const page = auditPage({ ...same, paths: agreed, counts });
+  expect(page.match(/4 of 4 agree/g)).toHaveLength(1);
+  expect(page).toContain("Of 1 path, listed first, a voter claims something else.");
+  const listed = [...page.matchAll(/<dd><code>(\/nix\/store\/[^<]+)</g)].map(([, path]) => path);
+  expect(listed).toEqual([agreed[7]!.path, ...agreed.filter((_, i) => i !== 7).map(({ path }) => path)]);
+
+  const [summary] = auditPage(await example(1)).match(/<summary>.*?<\/summary>/s)!;
+  expect(summary).toContain("sha256-CQkJCQkJ…, installed sha256-AQEBAQEB…");
+});
+
 test("a page of ten thousand paths stays small enough to be opened", async () => {
   const page = auditPage(await example(10_000));
   expect(page.length).toBeLessThan(8 << 20);
