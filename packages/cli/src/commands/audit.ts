@@ -12,6 +12,7 @@ import {
   FINE_FINDINGS,
   isUnheard,
   runAudit,
+  sharedWhy,
   type Audit,
   type AuditedPath,
   type Finding,
@@ -166,11 +167,13 @@ function findingLines(finding: Finding, paths: readonly AuditedPath[], all: bool
   const { title, meaning, advice } = FINDING_TEXTS[finding];
   const told = all ? paths : paths.slice(0, TOLD);
   const rest = paths.length - told.length;
+  const shared = sharedWhy(paths);
   return [
     "",
     `${title}: ${figure(paths.length)}. ${meaning}`,
     ...(advice === undefined ? [] : [advice]),
-    ...told.flatMap(({ path, why }) => [`  ${path}`, ...(why === "" ? [] : [`      ${why}`])]),
+    ...(shared === undefined || shared === "" ? [] : [`All of them: ${shared}`]),
+    ...told.flatMap(({ path, why }) => [`  ${path}`, ...(why === "" || shared !== undefined ? [] : [`      ${why}`])]),
     ...(rest === 0 ? [] : [`  and ${figure(rest)} more (--all)`]),
   ];
 }

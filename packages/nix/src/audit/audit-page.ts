@@ -7,6 +7,7 @@ import {
   FINDING_TEXTS,
   FINDINGS,
   FINE_FINDINGS,
+  sharedWhy,
   type Audit,
   type AuditClaim,
   type AuditedPath,
@@ -124,10 +125,9 @@ function section(finding: Finding, all: readonly AuditedPath[], voters: readonly
   // Those that somebody contradicts are what a reader looks for among those that are fine.
   const disputed = all.filter(isDisputed);
   const paths = [...disputed, ...all.filter((path) => !isDisputed(path))];
-  // Said once where it is the same of all.
-  const { why } = paths[0]!;
-  const isOne = paths.length > 1 && paths.every((path) => path.why === why);
-  const rows = paths.map((path, i) => (i < WHOLE ? wholePath(path, voters, isOne) : shortPath(path, isOne)));
+  const why = sharedWhy(paths);
+  const isSaid = why !== undefined;
+  const rows = paths.map((path, i) => (i < WHOLE ? wholePath(path, voters, isSaid) : shortPath(path, isSaid)));
   const list = html`<div class="paths">${rows}</div>`;
   return html`<section>
     <h2 id="${finding}">
@@ -135,7 +135,7 @@ function section(finding: Finding, all: readonly AuditedPath[], voters: readonly
     </h2>
     <p>${meaning}</p>
     ${advice === undefined ? undefined : html`<p class="quiet">${withCode(advice)}</p>`}
-    ${isOne && why !== "" ? html`<p class="quiet">All of them: ${shortened(why)}</p>` : undefined}
+    ${isSaid && why !== "" ? html`<p class="quiet">All of them: ${shortened(why)}</p>` : undefined}
     ${
       finding === "agreed" && disputed.length > 0
         ? html`<p class="quiet">Of ${many(disputed.length)}, listed first, a voter claims something else.</p>`

@@ -12,6 +12,7 @@ export {
   FINDINGS,
   FINE_FINDINGS,
   isUnheard,
+  sharedWhy,
   type Audit,
   type AuditClaim,
   type AuditedPath,

@@ -91,6 +91,12 @@ export function isUnheard({ finding, votes }: AuditedPath): boolean {
   return finding === "undecided" && votes.some(({ outcome }) => outcome === "unreachable" || outcome === "stale");
 }
 
+/** The sentence that is said of every one of several paths; `undefined`: they differ. */
+export function sharedWhy(paths: readonly AuditedPath[]): string | undefined {
+  const [first, ...others] = paths;
+  return others.length > 0 && others.every(({ why }) => why === first!.why) ? first!.why : undefined;
+}
+
 export interface InstalledPath {
   readonly facts: NixValue;
   /** By Nix's own record, on this machine. */

@@ -4,7 +4,7 @@
  */
 import type { Crypto } from "@trustix/crypto";
 import { nameOf, type StorePath, type ValidPathInfo } from "@trustix/nix-formats";
-import { readClosure } from "../closure/read-closure.ts";
+import { ClosureError, readClosure } from "../closure/read-closure.ts";
 import type { RunNix } from "../closure/run-nix.ts";
 import { judgePath } from "./judge-path.ts";
 import {
@@ -57,6 +57,9 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
   const { crypto, nix, store, roots, progress = () => undefined, time, signal } = options;
   progress({ done: 0, total: 0 });
   const infos = await readClosure(nix, roots, signal, store);
+  const lacking = roots.find((root) => !infos.some(({ storePath }) => storePath === root));
+  // An audit of nothing would find nothing wrong.
+  if (lacking !== undefined) throw new ClosureError(`Nix says nothing of ${lacking}`);
   const paths: AuditedPath[] = [];
   let voters: readonly AuditVoter[] = [];
   const open: ValidPathInfo[][] = batchesOf(infos);

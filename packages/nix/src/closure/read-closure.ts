@@ -1,5 +1,5 @@
 /** What this machine's store says about the closures of some store paths. */
-import { parsePathInfos, type ValidPathInfo } from "@trustix/nix-formats";
+import { NixFormatError, parsePathInfos, type PathInfo, type ValidPathInfo } from "@trustix/nix-formats";
 import type { RunNix } from "./run-nix.ts";
 
 export class ClosureError extends Error {
@@ -31,9 +31,18 @@ export async function readClosure(
     const path = error instanceof Error ? /path '(\/[^']+)' is not valid/.exec(error.message)?.[1] : undefined;
     throw path === undefined ? error : missing(path, error);
   });
-  return parsePathInfos(said).map((info) => {
+  return parse(said).map((info) => {
     // So some versions say it, with exit status 0.
     if (!info.valid) throw missing(info.storePath);
     return info;
   });
+}
+
+function parse(said: Uint8Array): PathInfo[] {
+  try {
+    return parsePathInfos(said);
+  } catch (error) {
+    if (!(error instanceof NixFormatError)) throw error;
+    throw new ClosureError(`what Nix says of the closure cannot be read: ${error.message}`, { cause: error });
+  }
 }

@@ -181,7 +181,7 @@ test("the page says once what is the same of all, begins with what is disputed, 
     ...path,
     finding: "agreed" as const,
     why: "4 of 4 agree",
-    votes: path.votes.map((vote) => ({ ...vote, same: i === 7 ? false : true })),
+    votes: path.votes.map((vote) => ({ ...vote, same: i !== 7 })),
   }));
   const counts = { ...same.counts, agreed: agreed.length };
   const page = auditPage({ ...same, paths: agreed, counts });

@@ -78,6 +78,21 @@ test("another store is named to Nix, and a path that is not in it is told", asyn
   expect(calls).toEqual([`path-info --offline --store local?root=/elsewhere --json --recursive -- ${PATH}`]);
 });
 
+test.each([
+  ["nothing at all", [], /^Nix says nothing of \/nix\/store\/0{32}-package-0$/],
+  ["only other paths", infos.slice(1), /^Nix says nothing of /],
+])("a Nix that tells %s of what was asked for does not pass an audit", async (_, told, message) => {
+  const ask = async (paths: readonly string[]): Promise<Asked> => ({ voters: VOTERS, verdicts: paths.map(verdict) });
+  const audit = runAudit({ ...options, ask, nix: async () => pathInfoJson(told) });
+  await expect(audit).rejects.toMatchObject({ name: "ClosureError", message: expect.stringMatching(message) });
+});
+
+test("what of Nix's answer cannot be read is named", async () => {
+  const ask = async (): Promise<Asked> => ({ voters: VOTERS, verdicts: [] });
+  const audit = runAudit({ ...options, ask, nix: async () => Buffer.from("[") });
+  await expect(audit).rejects.toMatchObject({ name: "ClosureError", message: expect.stringMatching(/not JSON/) });
+});
+
 test("an answer without decisions, and other voters half-way, end it", async () => {
   const nothing = async (): Promise<Asked> => ({ voters: VOTERS, verdicts: [] });
   await expect(runAudit({ ...options, ask: nothing })).rejects.toMatchObject({ name: "AuditError" });
