@@ -211,10 +211,10 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     name: "audit",
     summary: "hold what is installed of a closure against what the voters say",
     details:
-      "Every path of the closures is one of: agreed, dissent (installed is not what was decided, or voters contradict it or\n" +
-      "each other), no claim, single source, undecided, own build, named by its content. Decided as the node decides now.\n" +
-      "Exit 3 if there is anything that --fail-on names, so that a script can refuse it; 1 if that is only what could not be\n" +
-      "judged because voters could not be asked.",
+      "Every path of the closures is one of: agreed, dissent (installed is not what was decided, or\n" +
+      "voters contradict it or each other), no claim, single source, undecided, own build, named by its\n" +
+      "content. Decided as the node decides now. Exit 3 if there is anything that --fail-on names, so that\n" +
+      "a script can refuse it; 1 if that is only what could not be judged without voters that are away.",
     args: [["[path...]", "store paths, or links to them such as ./result"]],
     flags: [
       { words: "--system", description: "what this machine runs and its user's profiles" },
