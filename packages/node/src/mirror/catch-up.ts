@@ -101,7 +101,7 @@ function troubleWith(error: unknown): Pick<Trouble, "kind" | "why"> | undefined 
 async function copyFrom(options: CatchUpOptions, at: LogAtRemote, target: LogHead): Promise<CaughtUp | undefined> {
   const { log, order, clock, signal, timeoutMs, chunkEntries, runsAtOnce } = options;
   await log.settle();
-  const lacks = options.eager ? (digests: readonly Hash[]) => log.lacks(digests) : undefined;
+  const lacks = options.eager ? (digests: readonly Hash[]) => log.lacks(digests, target) : undefined;
   const bounds = { chunkEntries, runsAtOnce, timeoutMs };
   const fetch = { at, from: log.entries, to: target.treeSize, lacks, clock, signal, ...bounds };
   const prove = (size: number, root: Hash): Promise<void> => provePrefix(at, size, root, target, options);

@@ -13,6 +13,7 @@ import { showLie } from "./find-lie.ts";
 import { MirroredLog } from "./mirrored-log.ts";
 import type { MirrorEvent, MirrorLogOptions, MirrorOptions } from "./options.ts";
 import { PlaceOrder } from "./place-order.ts";
+import type { StoredValues } from "./stored-values.ts";
 import type { Turn } from "./turns.ts";
 
 /** So many entries are copied in some tenths of a second. */
@@ -24,7 +25,7 @@ const MOST_COUNTED = 10_000;
 /** A log that lies may take its time to answer. */
 const LIE_SEARCH_MS = 30_000;
 
-export type CopyOptions = Omit<MirrorOptions, "logs"> & MirrorLogOptions;
+export type CopyOptions = Omit<MirrorOptions, "logs"> & MirrorLogOptions & { readonly values: StoredValues };
 
 export interface CopyTurn {
   readonly turn: Turn;

@@ -52,7 +52,7 @@ export class FetchError extends Error {
   }
 }
 
-export const CHUNK_ENTRIES = 16_384;
+export const CHUNK_ENTRIES = 8_192;
 const CHUNK_BYTES = 24 << 20;
 const CHUNK_MS = 5_000;
 /** Entries of one call; servers of the existing program are asked for as many. */

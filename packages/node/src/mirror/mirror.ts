@@ -10,6 +10,7 @@ import type { Mirror, MirrorClaim, MirrorReader, MirrorStatus } from "../model.t
 import type { CaughtUp } from "./catch-up.ts";
 import { Copy } from "./copy.ts";
 import type { MirrorOptions } from "./options.ts";
+import { StoredValues } from "./stored-values.ts";
 import { Turns } from "./turns.ts";
 
 /** Whole logs, and what comes after an interruption or a failure; each needs memory. */
@@ -23,8 +24,9 @@ const LONGEST_RETRY_MS = 60_000;
 export async function openMirror(options: MirrorOptions): Promise<LogMirror> {
   const copies = new Map<LogId, Copy>();
   const mirror = new LogMirror(options, copies);
+  const values = new StoredValues(options.store);
   for (const log of options.logs)
-    copies.set(log.info.id, await Copy.open({ ...options, ...log }, () => mirror.served()));
+    copies.set(log.info.id, await Copy.open({ ...options, ...log, values }, () => mirror.served()));
   return mirror;
 }
 

@@ -24,6 +24,7 @@ import { resolveNeeds } from "../logs/resolve-needs.ts";
 import type { Clock } from "../model.ts";
 import type { Chunk } from "./fetch-chunks.ts";
 import { type MirrorState, NOTHING_MIRRORED, decodeMirrorState, encodeMirrorState } from "./mirror-state.ts";
+import type { StoredValues } from "./stored-values.ts";
 
 export interface MirroredLogOptions {
   readonly store: Store;
@@ -31,6 +32,8 @@ export interface MirroredLogOptions {
   readonly clock: Clock;
   readonly info: LogInfo;
   readonly keys: LogKeys;
+  /** Of all logs that are copied into this store. */
+  readonly values: StoredValues;
   /** Shape of the map, unless its own defaults will do. */
   readonly map?: Pick<SparseMapOptions, "leavesPerSubtree"> | undefined;
   /** Told of each head that answers are given under from now on. */
@@ -75,11 +78,8 @@ export type ProvePrefix = (size: number, root: Hash) => Promise<void>;
 /** While a log is copied, its map is in memory up to some millions of entries; afterwards only what is asked for. */
 const COPYING: SparseMapOptions = { bucketCacheBytes: 128 << 20, trieBytes: 128 << 20, pageCacheBytes: 1 << 20 };
 const SERVING: SparseMapOptions = { bucketCacheBytes: 2 << 20, trieBytes: 4 << 20, pageCacheBytes: 1 << 20 };
-/** Fewer new entries than this do not need the large caches. */
+/** Fewer new entries than this need neither the large caches nor the filter of stored values. */
 const MANY = 20_000;
-
-/** Read at once to see whether they are there. */
-const VALUES_AT_ONCE = 8;
 
 const NOTHING = new Uint8Array(0);
 
@@ -142,7 +142,7 @@ export class MirroredLog {
    */
   async append(chunk: Chunk, withValues: boolean, target: LogHead, prove: ProvePrefix): Promise<void> {
     const { crypto, store, info } = this.#options;
-    const trees = await this.#ready(target.treeSize - this.#planned.entries >= MANY);
+    const trees = await this.#ready(this.#isFar(target));
     if (chunk.first !== trees.log.size)
       throw new RangeError(`entries from ${chunk.first} on came, the copy has ${trees.log.size}`);
     try {
@@ -178,21 +178,19 @@ export class MirroredLog {
     }
   }
 
+  #isFar(target: LogHead): boolean {
+    return target.treeSize - this.#planned.entries >= MANY;
+  }
+
   /** Key and value digest of stored entries `start..finish` inclusive. Throws `corrupt`. */
   stored(start: number, finish: number): Promise<LogEntry[]> {
     const indices = Array.from({ length: finish - start + 1 }, (_, i) => start + i);
     return readEntries(this.#options.store, this.keys, indices);
   }
 
-  /** Which of the digests have no value here. */
-  async lacks(digests: readonly Hash[]): Promise<boolean[]> {
-    const lacking: boolean[] = [];
-    // Others may have stored values of megabytes: they are not all to be in memory.
-    for (let at = 0; at < digests.length; at += VALUES_AT_ONCE) {
-      const values = await this.#options.store.getMany(digests.slice(at, at + VALUES_AT_ONCE).map(privateValueKey));
-      for (const value of values) lacking.push(value === undefined);
-    }
-    return lacking;
+  /** Which of the digests have no value here. `target`: whose entries they are, if the log is being copied up to it. */
+  lacks(digests: readonly Hash[], target?: LogHead): Promise<boolean[]> {
+    return this.#options.values.lacks(digests, target !== undefined && this.#isFar(target));
   }
 
   /** Which of them are noted as missing: no place had them. */
@@ -238,7 +236,10 @@ export class MirroredLog {
       const value = values[i];
       const noted = this.keys.missingValue(digest);
       if (value === undefined) changes.push([noted, NOTHING]);
-      else changes.push([privateValueKey(digest), value], [noted, undefined]);
+      else {
+        changes.push([privateValueKey(digest), value], [noted, undefined]);
+        this.#options.values.add(digest);
+      }
     }
     const state = { ...this.#state, valued: Math.max(valued, this.#state.valued) };
     changes.push([this.keys.mirrorState, encodeMirrorState(state)]);
@@ -335,7 +336,10 @@ export class MirroredLog {
     for (const [i, { path, digest }] of entries.entries()) {
       const { value } = chunk.entries[i]!;
       if (value === "absent") changes.push([this.keys.missingValue(digest), NOTHING]);
-      else if (value !== undefined) changes.push([privateValueKey(digest), value]);
+      else if (value !== undefined) {
+        changes.push([privateValueKey(digest), value]);
+        this.#options.values.add(digest);
+      }
       changes.push(claimChange(path, serial, { digest, index: chunk.first + i, firstSeen }));
     }
     changes.push([this.keys.mirrorState, encodeMirrorState(state)]);

@@ -9,6 +9,7 @@ import { expect, test } from "vitest";
 import { loadLog } from "../../src/logs/log-trees.ts";
 import { registerLogs } from "../../src/logs/register-logs.ts";
 import { openAllValues } from "../../src/logs/values.ts";
+import { StoredValues } from "../../src/mirror/stored-values.ts";
 import { MirroredLog } from "../../src/mirror/mirrored-log.ts";
 import { openTestLog } from "../publisher/test-log.ts";
 import { crypto } from "../subscriber/network.ts";
@@ -270,7 +271,8 @@ test("a log's records are those of a publisher or those of a copy, never both", 
   const { publisher } = await openTestLog(published);
   await publisher.flush();
   await publisher.close();
-  const own = { store: published, crypto, clock: new FakeClock(), info: publisher.info };
+  const values = new StoredValues(published);
+  const own = { store: published, crypto, clock: new FakeClock(), values, info: publisher.info };
   const ownKeys = (await registerLogs(published, [publisher.info])).get(publisher.info.id)!;
   await expect(MirroredLog.open({ ...own, keys: ownKeys })).rejects.toThrow(/was published from this store/);
   await MirroredLog.open({ ...own, info: log.info, keys });
