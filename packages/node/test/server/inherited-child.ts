@@ -1,4 +1,4 @@
-/** Run by `listeners.test.ts` with listening sockets as descriptors 3 and 4: says where it answers, until it is ended. */
+/** Run by `listeners.slow.test.ts` with listening sockets as descriptors 3 and 4: says where it answers, until it is ended. */
 import { pino } from "pino";
 import { inheritedListeners } from "../../src/server/index.ts";
 import { startTestNode } from "./test-node.ts";
