@@ -22,6 +22,7 @@ import { type Grant, openKnownTokens } from "./access/known-tokens.ts";
 import { openMadeCalls } from "./access/made-calls.ts";
 import { listenerOf, type Config } from "./config/index.ts";
 import type { ScannedVoter } from "./claims/scan-claims.ts";
+import { roomOnDisk } from "./free-room.ts";
 import { createDecide, receiptOf } from "./decide/index.ts";
 import { openEvidence } from "./evidence/index.ts";
 import { NodeError } from "./errors.ts";
@@ -164,6 +165,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
     store,
     clock,
     follower,
+    room: config.storage === "memory" ? undefined : roomOnDisk(options.state, config.limits.freeBytes),
     logs: copied.map(({ info, copy }) => ({ info, keys: keys.get(info.id)!, eager: copy === "values" })),
     onEvent: (event) => tellOfCopy(log, event),
   });

@@ -19,6 +19,8 @@ export interface Limits {
   readonly entries: number;
   /** Digests in one GetValues call. */
   readonly values: number;
+  /** Bytes that copies of logs leave free on the disk of the state folder. */
+  readonly freeBytes: number;
   /** Signed calls that are remembered, so that none is made twice; more within ten minutes are refused. */
   readonly signedCalls: number;
   /** Calls being answered at once, over all listeners. */
@@ -46,6 +48,7 @@ export const DEFAULT_LIMITS: Limits = {
   waitingItems: 1_000_000,
   entries: 10_000,
   values: 1000,
+  freeBytes: 1 << 30,
   signedCalls: 100_000,
   calls: 1000,
   connections: 2000,

@@ -130,6 +130,7 @@ export function resolveLimits(limits: ConfigFile["limits"]): Limits {
     waitingItems: limits["waiting-items"],
     entries: limits.entries,
     values: limits.values,
+    freeBytes: limits["free-bytes"],
     signedCalls: limits["signed-calls"],
     calls: limits.calls,
     connections: limits.connections,

@@ -384,6 +384,12 @@ const limits = z.strictObject({
   "waiting-items": count(L.waitingItems, 1, 100_000_000, "Accepted items that wait for a flush; more are refused."),
   entries: count(L.entries, 1000, 10_000_000, "Leaves in one answer; existing clients use up to 1000."),
   values: count(L.values, 1, 1_000_000, "Digests in one GetValues call."),
+  "free-bytes": count(
+    L.freeBytes,
+    0,
+    Number.MAX_SAFE_INTEGER,
+    "Bytes that copies of logs leave free on the disk of the state folder; with less, nothing more is copied.",
+  ),
   "signed-calls": count(L.signedCalls, 1, 10_000_000, "Signed calls within ten minutes; more are refused."),
   calls: count(L.calls, 1, 1_000_000, "Calls being answered at once."),
   connections: count(L.connections, 1, 1_000_000, "Open connections of one listener."),

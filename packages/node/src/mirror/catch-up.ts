@@ -7,6 +7,7 @@ import { type LogAtRemote, type Trouble, troubleOf } from "@trustix/client";
 import { LogProofError, verifyConsistency } from "@trustix/merkle";
 import { LogAPI } from "@trustix/proto";
 import { proofFromWire, type Hash, type LogHead } from "@trustix/protocol";
+import type { Room } from "../free-room.ts";
 import type { Clock } from "../model.ts";
 import { FetchError, fetchChunks } from "./fetch-chunks.ts";
 import { type MissingPass, fillMissing, fillValues } from "./fill-values.ts";
@@ -28,6 +29,8 @@ export interface CatchUpOptions {
   readonly timeoutMs: number;
   /** Entries stored in one batch at most. */
   readonly chunkEntries: number;
+  /** Asked before each batch. */
+  readonly room: Room;
   /** Calls for entries under way at once. */
   readonly runsAtOnce: number;
   /** True when others should have their turn. */
@@ -40,7 +43,7 @@ export type CaughtUp =
   | { readonly kind: "done" }
   /** There is more to do, and others wait. */
   | { readonly kind: "interrupted" }
-  /** No place delivered what is missing. */
+  /** No place delivered what is missing, or there is no room for it. */
   | { readonly kind: "stuck"; readonly why: string; readonly cause: Trouble["kind"] }
   /** The signed head does not fit its own entries. */
   | { readonly kind: "lie"; readonly head: LogHead; readonly error: LieError; readonly at: LogAtRemote };
@@ -112,6 +115,11 @@ async function copyFrom(options: CatchUpOptions, at: LogAtRemote, target: LogHea
     let isEmpty = true;
     for await (const chunk of fetchChunks(fetch)) {
       isEmpty = false;
+      const full = await noRoom(options);
+      if (full !== undefined) {
+        await log.settle();
+        return full;
+      }
       await log.append(chunk, options.eager, target, prove);
       const entries = chunk.first + chunk.entries.length;
       options.onProgress(entries, target.treeSize);
@@ -134,6 +142,12 @@ async function copyFrom(options: CatchUpOptions, at: LogAtRemote, target: LogHea
     if (error instanceof LieError) return { kind: "lie", head: target, error, at };
     throw error;
   }
+}
+
+/** Nobody lied, so the votes of this log are unreachable rather than unverifiable. */
+export async function noRoom({ room }: Pick<CatchUpOptions, "room">): Promise<CaughtUp | undefined> {
+  const why = await room();
+  return why === undefined ? undefined : { kind: "stuck", cause: "unreachable", why };
 }
 
 /** Shows that the tree with this root grew into the target's. Throws `FetchError`, `ForeignEntriesError`. */

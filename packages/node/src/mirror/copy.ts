@@ -3,6 +3,7 @@
  * turn at a time; who has a turn when is the mirror's business.
  */
 import type { LogHead } from "@trustix/protocol";
+import type { Room } from "../free-room.ts";
 import { openLogReader } from "../logs/log-reader.ts";
 import { MapRoots } from "../logs/map-roots.ts";
 import type { Clock, MirrorReader, MirrorStatus } from "../model.ts";
@@ -22,6 +23,7 @@ const NEAR = 5_000;
 const TOLD_EVERY_MS = 5_000;
 /** Missing values. */
 const MOST_COUNTED = 10_000;
+const UNBOUNDED: Room = async () => undefined;
 /** A log that lies may take its time to answer. */
 const LIE_SEARCH_MS = 30_000;
 
@@ -153,7 +155,7 @@ export class Copy {
 
   /** Throws what the store throws. */
   async catchUp({ turn, signal, runsAtOnce }: CopyTurn): Promise<CaughtUp> {
-    const { follower, timeoutMs = 20_000, chunkEntries = CHUNK_ENTRIES } = this.#options;
+    const { follower, timeoutMs = 20_000, chunkEntries = CHUNK_ENTRIES, room = UNBOUNDED } = this.#options;
     const { log, eager } = this;
     const bounds = { timeoutMs, chunkEntries, runsAtOnce };
     try {
@@ -164,6 +166,7 @@ export class Copy {
         order: this.#order,
         missing: this.#missingPass,
         eager,
+        room,
         clock: this.#options.clock,
         signal,
         ...bounds,

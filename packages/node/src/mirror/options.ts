@@ -3,6 +3,7 @@ import type { Crypto } from "@trustix/crypto";
 import type { SparseMapOptions } from "@trustix/merkle";
 import type { LogHead, LogId, LogInfo } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
+import type { Room } from "../free-room.ts";
 import type { LogKeys } from "../logs/keys.ts";
 import type { Clock, Follower } from "../model.ts";
 
@@ -16,6 +17,8 @@ export interface MirrorOptions {
   readonly timeoutMs?: number | undefined;
   /** Entries that are stored in one batch at most. Default 16 384. */
   readonly chunkEntries?: number | undefined;
+  /** Asked before each batch. Default: there is always room. */
+  readonly room?: Room | undefined;
   /** Shape of the maps, unless their own defaults will do. */
   readonly map?: Pick<SparseMapOptions, "leavesPerSubtree"> | undefined;
   readonly onEvent?: ((event: MirrorEvent) => void) | undefined;

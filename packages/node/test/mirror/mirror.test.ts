@@ -42,6 +42,22 @@ test("every entry is copied with its value, and the held head is served", async 
   expect(await net.claim(log, "key 2500")).toBeUndefined();
 });
 
+test("with the disk nearly full nothing more is copied, the copy says so, and goes on when there is room", async () => {
+  const log = large("mercury", 500);
+  let left = 2;
+  const room = async (): Promise<string | undefined> => (left-- > 0 ? undefined : "3 MiB are free");
+  const net = await mirrored([log], [new FakeNode("memory:m", log)], { chunkEntries: 100, room });
+  await until(() => net.status(log).why !== undefined);
+  expect(net.status(log)).toMatchObject({ entries: 200, served: undefined, why: "3 MiB are free", isWrong: false });
+  expect(net.told.filter(({ kind }) => kind === "stuck")).toEqual([
+    { kind: "stuck", logId: log.info.id, why: "3 MiB are free" },
+  ]);
+  left = Infinity;
+  await net.clock.advance(2_000);
+  await net.serves(log);
+  expect(net.status(log)).toMatchObject({ entries: 500, valued: 500, why: undefined });
+});
+
 test("the copy proves what it says, under the served head", async () => {
   const log = large("mercury", 300);
   const net = await mirrored([log], [new FakeNode("memory:m", log)]);

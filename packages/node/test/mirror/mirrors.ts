@@ -20,7 +20,7 @@ export interface Mirrored extends Network {
   close(): Promise<void>;
 }
 
-export interface MirrorSetup extends Partial<Pick<MirrorOptions, "chunkEntries" | "map" | "timeoutMs">> {
+export interface MirrorSetup extends Partial<Pick<MirrorOptions, "chunkEntries" | "map" | "room" | "timeoutMs">> {
   readonly store?: Store;
   readonly eager?: boolean;
   /** Logs that are followed and not copied. */
