@@ -9,6 +9,7 @@ import { LogAPI } from "@trustix/proto";
 import { proofFromWire, type Hash, type LogHead } from "@trustix/protocol";
 import type { Room } from "../free-room.ts";
 import type { Clock } from "../model.ts";
+import { type CaughtUp, noRoom } from "./caught-up.ts";
 import { FetchError, fetchChunks } from "./fetch-chunks.ts";
 import { type MissingPass, fillMissing, fillValues } from "./fill-values.ts";
 import { ForeignEntriesError, LieError, type MirroredLog } from "./mirrored-log.ts";
@@ -38,15 +39,6 @@ export interface CatchUpOptions {
   /** Told after every chunk. */
   readonly onProgress: (entries: number, target: number) => void;
 }
-
-export type CaughtUp =
-  | { readonly kind: "done" }
-  /** There is more to do, and others wait. */
-  | { readonly kind: "interrupted" }
-  /** No place delivered what is missing, or there is no room for it. */
-  | { readonly kind: "stuck"; readonly why: string; readonly cause: Trouble["kind"] }
-  /** The signed head does not fit its own entries. */
-  | { readonly kind: "lie"; readonly head: LogHead; readonly error: LieError; readonly at: LogAtRemote };
 
 /** A place that is slower than that is left for another one, if there is any. */
 const SLOW_MS = 30_000;
@@ -115,7 +107,7 @@ async function copyFrom(options: CatchUpOptions, at: LogAtRemote, target: LogHea
     let isEmpty = true;
     for await (const chunk of fetchChunks(fetch)) {
       isEmpty = false;
-      const full = await noRoom(options);
+      const full = await noRoom(options.room);
       if (full !== undefined) {
         await log.settle();
         return full;
@@ -142,12 +134,6 @@ async function copyFrom(options: CatchUpOptions, at: LogAtRemote, target: LogHea
     if (error instanceof LieError) return { kind: "lie", head: target, error, at };
     throw error;
   }
-}
-
-/** Nobody lied, so the votes of this log are unreachable rather than unverifiable. */
-export async function noRoom({ room }: Pick<CatchUpOptions, "room">): Promise<CaughtUp | undefined> {
-  const why = await room();
-  return why === undefined ? undefined : { kind: "stuck", cause: "unreachable", why };
 }
 
 /** Shows that the tree with this root grew into the target's. Throws `FetchError`, `ForeignEntriesError`. */

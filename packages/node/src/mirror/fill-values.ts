@@ -5,7 +5,8 @@
 import { readSomeValues, type LogAtRemote } from "@trustix/client";
 import { toHex } from "@trustix/crypto";
 import type { Hash } from "@trustix/protocol";
-import { type CatchUpOptions, type CaughtUp, noRoom } from "./catch-up.ts";
+import type { CatchUpOptions } from "./catch-up.ts";
+import { type CaughtUp, noRoom } from "./caught-up.ts";
 import { FetchError } from "./fetch-chunks.ts";
 
 /** Entries, or notes of missing values, that are gone through at once. */
@@ -76,7 +77,7 @@ async function askFor(options: CatchUpOptions, at: LogAtRemote, digests: readonl
   while (left.length > 0) {
     if (signal.aborted || options.isOver()) return { kind: "ended", result: { kind: "interrupted" } };
     if ((target()?.treeSize ?? 0) > log.entries) return { kind: "ended", result: undefined };
-    const full = await noRoom(options);
+    const full = await noRoom(options.room);
     if (full !== undefined) return { kind: "ended", result: full };
     const some = await readSomeValues(at, left, { signal, timeoutMs });
     if (some.kind !== "some_values") throw new FetchError(some);

@@ -7,7 +7,7 @@
 import type { LogId } from "@trustix/protocol";
 import { readClaims } from "../claims/claims.ts";
 import type { Mirror, MirrorClaim, MirrorReader, MirrorStatus } from "../model.ts";
-import type { CaughtUp } from "./catch-up.ts";
+import type { CaughtUp } from "./caught-up.ts";
 import { Copy } from "./copy.ts";
 import type { MirrorOptions } from "./options.ts";
 import { StoredValues } from "./stored-values.ts";
