@@ -1,7 +1,7 @@
 /** The questions that the story and the tests ask a node, over its socket. */
 import { httpTransport, RpcError } from "@trustix/client";
 import { utf8 } from "@trustix/crypto";
-import { LogExt, NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
+import { NodeExt, RPCApi, UndecidedSchema } from "@trustix/proto";
 import type { BuildersResponse, StatusResponse } from "@trustix/proto";
 import { NIX, parseNixValue, undecidedFromWire, voteFromWire } from "@trustix/protocol";
 import type { NixValue, Vote } from "@trustix/protocol";
@@ -17,7 +17,7 @@ export interface NodeCalls {
   status(): Promise<StatusResponse>;
   builders(): Promise<BuildersResponse>;
   decide(storePath: string): Promise<Verdict>;
-  /** What a published value says; `undefined` when the node does not have it. */
+  /** What a value says, published or copied; `undefined` when the node does not have it. */
   value(digest: Uint8Array): Promise<NixValue | undefined>;
   close(): Promise<void>;
 }
@@ -42,9 +42,12 @@ export function callsTo(url: string): NodeCalls {
       }
     },
     async value(digest) {
-      const { Values } = await transport.unary(LogExt.method.getValues, { Digests: [digest] });
-      const bytes = Values[0]?.Value;
-      return bytes === undefined ? undefined : parseNixValue(bytes);
+      try {
+        return parseNixValue((await transport.unary(RPCApi.method.getValue, { Digest: digest })).Value);
+      } catch (error) {
+        if (error instanceof RpcError && error.code === "not_found") return undefined;
+        throw error;
+      }
     },
     close: () => transport.close(),
   };
