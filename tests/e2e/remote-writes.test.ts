@@ -146,7 +146,7 @@ test("what was seen of a write is worth nothing: not again, not with another bod
 test("who shows no token, or one that can be replayed, or calls the node by another name, is told what to do", async () => {
   await start();
   const nobody = await run(TRUSTIX, ["status", "--address", between.url], {
-    env: { ...env, XDG_STATE_HOME: join(folder, "none") },
+    env: { ...env, STATE_DIRECTORY: join(folder, "none") },
   });
   expect(nobody).toMatchObject({
     code: 1,
