@@ -2,6 +2,7 @@
 import { main } from "../examples/four-planets/story.ts";
 import { describeMissing, ensureSystemParts } from "./setup/system-parts.ts";
 
-const missing = ensureSystemParts();
+const args = process.argv.slice(2);
+const missing = args.includes("--help") || args.includes("-h") ? [] : ensureSystemParts();
 if (missing.length > 0) process.stdout.write(`${describeMissing(missing)}\n`);
-await main(process.argv.slice(2));
+await main(args);

@@ -63,8 +63,19 @@ export interface MainOptions {
   readonly basePort?: number;
 }
 
+const HELP = `npm start -- [--once] [--without-nix]
+Four builders, one of them compromised, and a machine that installs only what three of them agree on.
+
+  --once         end after the story (otherwise the network stays up until Ctrl-C)
+  --without-nix  tell it as on a machine that has no Nix
+`;
+
 /** The program behind `npm start` and `npm run dev`. */
 export async function main(args: readonly string[], options: MainOptions = {}): Promise<void> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(HELP);
+    return;
+  }
   const unknown = args.find((word) => word !== "--once" && word !== "--without-nix");
   if (unknown !== undefined) {
     process.stderr.write(`trustix: error: ${unknown} came, --once or --without-nix wanted\n`);

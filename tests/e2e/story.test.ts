@@ -32,6 +32,13 @@ async function toTheEnd(program: Program): Promise<string> {
   return program.said;
 }
 
+test("it names its flags and does nothing else when it is asked for help", async () => {
+  const program = start("--help");
+  const said = await toTheEnd(program);
+  expect(program.exitCode, said).toBe(0);
+  expect(said).toContain("--once         end after the story");
+});
+
 test.skipIf(NIXES[0]!.nix === undefined)("with Nix it installs what three agree on and refuses the rest", async () => {
   const before = await folders();
   const program = start("--once");
