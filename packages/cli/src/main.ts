@@ -7,8 +7,8 @@ import { runProgram, type ProgramSpec } from "./program.ts";
 
 /** Runs the process's command line and ends the process. */
 export async function main(spec: ProgramSpec): Promise<never> {
-  quietOnBrokenPipe(process.stdout);
-  quietOnBrokenPipe(process.stderr);
+  endOnBrokenPipe(process.stdout);
+  endOnBrokenPipe(process.stderr);
   const ending = new AbortController();
   let interrupted = false;
   let isOver = false;
@@ -60,8 +60,8 @@ function hintForRpc(code: string, io: Io): string | undefined {
   switch (code) {
     case "unavailable":
       return io.env["TRUSTIX_RPC"] === undefined
-        ? "is the daemon running (`trustix daemon`)? --address or TRUSTIX_RPC says where it answers"
-        : `TRUSTIX_RPC is ${io.env["TRUSTIX_RPC"]}; is the daemon running there?`;
+        ? "`trustix daemon` runs a node; --address or TRUSTIX_RPC says where it answers"
+        : `TRUSTIX_RPC says to ask ${io.env["TRUSTIX_RPC"]}; \`trustix daemon\` runs a node`;
     case "unauthenticated":
       return "TRUSTIX_TOKEN names the file with your private token (`trustix generate-token`)";
     case "unimplemented":
@@ -77,10 +77,12 @@ export function printable(text: string): string {
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
-/** `trustix logs | head -1`: the reader has enough, and nobody wants to hear of it. */
-function quietOnBrokenPipe(stream: NodeJS.WriteStream): void {
+/** `trustix logs | head -1`: the reader has enough, and nobody wants to hear of it. A full disk is another matter. */
+function endOnBrokenPipe(stream: NodeJS.WriteStream): void {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === "EPIPE" ? EXIT.done : EXIT.failed);
+    if (error.code === "EPIPE") process.exit(EXIT.done);
+    if (stream === process.stdout) process.stderr.write(`trustix: error: stdout cannot be written: ${error.message}\n`);
+    process.exit(EXIT.failed);
   });
 }
 

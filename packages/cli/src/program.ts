@@ -22,6 +22,8 @@ export async function runProgram(spec: ProgramSpec, argv: readonly string[], io:
     .description(spec.summary)
     .version(`${spec.name} ${spec.version}`, "--version", "print the version")
     .addHelpText("after", examplesText(spec.examples));
+  // Shown here; `helpLine` answers it.
+  program.helpCommand("help [command]", "print this, or what a command does");
   for (const flag of spec.flags) program.addOption(optionOf(flag));
   const add = (parent: Command, command: CommandSpec, name: string, isUnnamed = false): void => {
     const sub = subcommand(parent, command, command.examples, command.details, io, isUnnamed);
@@ -46,14 +48,25 @@ export async function runProgram(spec: ProgramSpec, argv: readonly string[], io:
     }
   }
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync(helpLine(spec, argv), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return EXIT.done;
     if (error.code === "commander.help") return EXIT.usage; // no command: the help was printed
-    throw wordError(error, spec.name, argv, spec.commands);
+    throw await wordError(error, spec.name, argv, spec.commands);
   }
   return exit;
+}
+
+/** `help builders log` is `builders log --help`; a word too many is left for commander, which says that it is not known. */
+function helpLine({ commands }: ProgramSpec, argv: readonly string[]): string[] {
+  const [word, name, ...rest] = argv;
+  if (word !== "help") return [...argv];
+  const found = commands.find((command) => command.name === name);
+  if (name === undefined || name.startsWith("-")) return ["--help"];
+  if (found === undefined) return [name];
+  const inner = "commands" in found && found.commands.some((command) => command.name === rest[0]) ? rest[0] : undefined;
+  return [name, ...(inner === undefined ? [] : [inner]), "--help"];
 }
 
 function base(command: Command, io: Io): Command {
@@ -82,11 +95,14 @@ function subcommand(
   io: Io,
   isUnnamed = false,
 ): Command {
-  return base(parent.command(name, { isDefault: isUnnamed }), io)
-    .summary(summary)
-    .description(`${capital(summary)}.${details === undefined ? "" : `\n\n${details}`}`)
-    .addHelpText("after", examplesText(examples))
-    .configureHelp({ showGlobalOptions: true });
+  return (
+    base(parent.command(name, { isDefault: isUnnamed }), io)
+      .summary(summary)
+      // Lines of the source are no lines of the help, which has a width of its own.
+      .description(`${capital(summary)}.${details === undefined ? "" : `\n\n${details.replaceAll("\n", " ")}`}`)
+      .addHelpText("after", examplesText(examples))
+      .configureHelp({ showGlobalOptions: true })
+  );
 }
 
 function optionOf({ words, description, required }: FlagSpec): Option {
@@ -104,24 +120,42 @@ function checkRequired({ flags = [] }: CommandSpec, input: CommandInput, name: s
 }
 
 /** `error: unknown option '--kee'\n(Did you mean --key?)` in our voice. */
-function wordError(
+async function wordError(
   error: CommanderError,
   name: string,
   argv: readonly string[],
   commands: ProgramSpec["commands"],
-): CliError {
+): Promise<CliError> {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
+  const suggestion = await nearOf(
+    first,
+    /\(Did you mean (?:one of )?(.*)\?\)/.exec(rest.join(" "))?.[1]?.split(", ") ?? [],
+  );
   const command = commands.find((known) => argv.includes(known.name));
   const inner = command !== undefined && "commands" in command ? command.commands : [];
   const nested = inner.find((known) => argv.includes(known.name));
   // Of a group that has a command for no word, a misspelt word is an argument too many.
   if (error.code === "commander.excessArguments" && inner.length > 0 && nested === undefined) {
     const names = inner.map((known) => known.name).join(", ");
-    return usageError(`unknown command '${/: ([^,]*)/.exec(first)?.[1]}'`, `${name} ${command?.name} has ${names}`);
+    return usageError(
+      `unknown command '${/: (.*?)(?:, .*|\.)$/.exec(first)?.[1]}'`,
+      `${name} ${command?.name} has ${names}`,
+    );
   }
   const help = [name, command?.name, nested?.name, "--help"].filter((word) => word !== undefined).join(" ");
   return usageError(first, suggestion === undefined ? `see \`${help}\`` : `did you mean ${suggestion}?`);
+}
+
+/** Of commander's guesses those that are a slip away: at most one for three letters. */
+async function nearOf(message: string, guesses: readonly string[]): Promise<string | undefined> {
+  const word = /'(.*)'/.exec(message)?.[1]?.replace(/^--/, "") ?? "";
+  const { slips } = await import("@trustix/node/nearest");
+  const near = guesses.filter((guess) => {
+    const known = guess.replace(/^--/, "");
+    return 3 * slips(word, known) <= Math.max(word.length, known.length);
+  });
+  if (near.length < 2) return near[0];
+  return `${near.slice(0, -1).join(", ")} or ${near.at(-1)}`;
 }
 
 function examplesText(examples: readonly string[]): string {

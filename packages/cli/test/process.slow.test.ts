@@ -1,9 +1,10 @@
 /** The process around a command: signals and pipes. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const TRUSTIX = join(import.meta.dirname, "../src/trustix.ts");
@@ -56,6 +57,28 @@ test("a reader that goes away is no error", async () => {
   child.stdout!.destroy();
   expect(await end).toEqual({ exit: 0, stderr: "" });
 });
+
+test("a full disk under stdout is told on stderr", async () => {
+  const full = await open("/dev/full", "w");
+  const child = spawn(process.execPath, [TRUSTIX, "--help"], { stdio: ["ignore", full.fd, "pipe"] });
+  let said = "";
+  child.stderr!.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  expect(await new Promise((resolve) => child.on("close", resolve))).toBe(1);
+  expect(said).toBe("trustix: error: stdout cannot be written: ENOSPC: no space left on device, write\n");
+  await full.close();
+});
+
+test.each(["--help", "-h"])(
+  "the launcher has Node print the hook's help for %s, and starts none without it",
+  async (word) => {
+    const run = promisify(execFile);
+    const launcher = join(import.meta.dirname, "../bin/trustix-nix");
+    const { stdout } = await run(launcher, ["post-build-hook", word]);
+    expect(stdout).toMatch(/^Usage: trustix-nix post-build-hook/);
+    const { stderr } = await run(launcher, ["post-build-hook"], { env: { PATH: "/usr/bin:/bin" } });
+    expect(stderr).toContain("no derivation in DRV_PATH");
+  },
+);
 
 /** A program of our own kind that prints 3 MB and is done. */
 const BIG = `
