@@ -104,7 +104,7 @@ export function askDecisions(node: Connection, options: DecisionSourceOptions): 
       }
     },
     async explain(storePath, signal) {
-      return explanationOf(storePath, await askFor(storePath, false, true, signal), true);
+      return explanationOf({ key: storePath, protocol: NIX }, await askFor(storePath, false, true, signal), true);
     },
     async pathByHashPart(HashPart) {
       const { Paths } = await node.call(NodeExt.method.pathByHashPart, { HashPart });
@@ -124,7 +124,7 @@ function decisionOf(
   now: number,
 ): ProxyDecision {
   const { decision, reason, voters, mode, letThrough, time, until, receipt } = explanationOf(
-    storePath,
+    { key: storePath, protocol: NIX },
     response,
     false,
   );

@@ -198,7 +198,7 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     name: "why",
     summary: "say who claims what for a store path, since when, what shows it, and why it is decided so",
     details: "Exit 3 if nothing is decided.",
-    args: [["[path]", "a store path, or another protocol's key"]],
+    args: [["[path]", "a store path, one below it, a link to it, its hash part; or another protocol's key"]],
     flags: [
       { words: "--protocol <name>", description: "nix (default), test or an id" },
       { words: "--receipt <file>", description: "write a receipt, which `trustix verify` checks" },

@@ -73,10 +73,10 @@ function campsOf({ decision, voters }: Explanation): ReadonlyMap<string, Camp> {
   const sizes = new Map<string, number>();
   for (const { claim, outcome } of voters) {
     if (claim === undefined) continue;
-    const key = campKey(claim);
+    const key = claim.opinion;
     sizes.set(key, (sizes.get(key) ?? 0) + (outcome === "claims" ? 1 : 0));
   }
-  const first = decision === undefined ? undefined : campKey(decision);
+  const first = decision === undefined ? undefined : decision.opinion;
   const rank = ([key, size]: readonly [string, number]): number => (key === first ? Infinity : size);
   const sorted = [...sizes].sort((a, b) => rank(b) - rank(a));
   return new Map(
@@ -85,12 +85,6 @@ function campsOf({ decision, voters }: Explanation): ReadonlyMap<string, Camp> {
       return [key, { letter: i < 26 ? String.fromCharCode(65 + i) : String(i + 1), look }];
     }),
   );
-}
-
-/** Two spellings of the same facts are one. */
-function campKey({ digest, facts }: ExplainedClaim): string {
-  if (facts === undefined) return digest;
-  return JSON.stringify([facts.narHash, facts.narSize, facts.references]);
 }
 
 function votersTable(voters: readonly ExplainedVoter[], camps: ReadonlyMap<string, Camp>): Html {
@@ -152,11 +146,12 @@ function saying({ outcome, reason, claim }: ExplainedVoter, camps: ReadonlyMap<s
 }
 
 function claimed(claim: ExplainedClaim, camps: ReadonlyMap<string, Camp>): Html {
-  const { letter, look } = camps.get(campKey(claim))!;
-  const { facts, digest } = claim;
+  const { letter, look } = camps.get(claim.opinion)!;
+  const { facts, opinion, flaw } = claim;
   // The digits by which sentences name it.
-  const short = html`<code class="quiet">${digest.slice(0, 8)}</code>`;
-  const what = facts === undefined ? short : html`<code>${facts.narHash}</code> ${short}`;
+  const short = html`<code class="quiet">${opinion.slice(0, 8)}</code>`;
+  const why = flaw === undefined ? undefined : html`<small>${sentence(flaw)}</small>`;
+  const what = facts === undefined ? html`${short}${why}` : html`<code>${facts.narHash}</code> ${short}`;
   return html`<span class="claim"><span class="camp ${look}">${letter}</span>${what}</span>`;
 }
 

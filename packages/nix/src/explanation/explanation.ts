@@ -37,10 +37,14 @@ export interface ExplainedDecision extends ExplainedClaim {
 export interface ExplainedClaim {
   /** Hex, of the value as it is claimed. */
   readonly digest: string;
+  /** Hex, what is counted and what sentences name: the same for values that state the same facts, however they are spelt. */
+  readonly opinion: string;
   /** `undefined`: it could not be had. */
   readonly value: Uint8Array | undefined;
-  /** What the value says about a store path; `undefined` if it does not. */
+  /** What the value says about the store path that was asked about; `undefined` if it does not. */
   readonly facts: NixValue | undefined;
+  /** Why there are no facts, one sentence without its subject; `undefined`: there are, or none are wanted. */
+  readonly flaw: string | undefined;
 }
 
 export interface ExplainedVoter {
@@ -113,6 +117,8 @@ function voterToJson(voter: ExplainedVoter): object {
     ...(operator !== undefined && { operator }),
     outcome,
     ...(claim !== undefined && { [outcome === "claims" ? "digest" : "uncounted"]: claim.digest }),
+    ...(claim !== undefined && claim.opinion !== claim.digest && { opinion: claim.opinion }),
+    ...(claim?.flaw !== undefined && { flaw: claim.flaw }),
     ...(claim?.value !== undefined && { value: textOf(claim.value) }),
     ...(reason !== "" && { reason }),
     ...(since !== undefined && { since }),

@@ -23,7 +23,7 @@ function claimOf({ storePath, narHash, narSize, references }: SignedFacts, diges
     narSize,
     references: [...references],
   });
-  return { digest, value, facts: parseNixValue(value) };
+  return { digest, opinion: digest, value, facts: parseNixValue(value), flaw: undefined };
 }
 
 const GOOD = claimOf(pkg.facts, "aa".repeat(32));
@@ -187,7 +187,7 @@ describe("the page", () => {
         voter(bad, {
           operator: bad,
           outcome: "claims",
-          claim: { digest: bad, value: undefined, facts: undefined },
+          claim: { digest: bad, opinion: bad, value: undefined, facts: undefined, flaw: bad },
           reason: bad,
         }),
         voter("venus", { shownBy: { kind: "narinfo", narInfo: Buffer.from(bad) }, outcome: "excluded", reason: bad }),
