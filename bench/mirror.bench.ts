@@ -16,6 +16,7 @@ import { pino } from "pino";
 import { DEFAULT_LIMITS } from "../packages/node/src/config/limits.ts";
 import { openLogReader } from "../packages/node/src/logs/log-reader.ts";
 import { MapRoots } from "../packages/node/src/logs/map-roots.ts";
+import { openStore } from "../packages/node/src/open-store.ts";
 import { PublishedLog } from "../packages/node/src/logs/published-log.ts";
 import { registerLogs } from "../packages/node/src/logs/register-logs.ts";
 import { openAllValues, openValues } from "../packages/node/src/logs/values.ts";
@@ -122,7 +123,7 @@ async function measure(): Promise<void> {
     child.once("message", (message) => resolve(message as string));
     child.once("exit", () => reject(new Error("the node ended")));
   });
-  const store = await openEmbeddedStore(join(folder, "mirror"));
+  const store = await openStore("native", join(folder, "mirror"), false);
   const keys = (await registerLogs(store, [info])).get(info.id)!;
   const base = memory();
   const peak = { ...base };

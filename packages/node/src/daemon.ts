@@ -114,7 +114,7 @@ async function open(options: DaemonOptions, closers: Closers): Promise<Omit<Daem
   const listeners = chooseListeners(options);
   const tokens = await openKnownTokens(join(options.state, "tokens"), await grantsOf(options, config));
   for (const conflict of tokens.conflicts()) log.warn(conflict);
-  const store = await openStore(config.storage, options.state);
+  const store = await openStore(config.storage, options.state, config.publishers.length > 0);
   closers.push(() => store.close());
   const signedCalls = await openMadeCalls({ store, crypto, clock, limit: config.limits.signedCalls });
   closers.push(() => signedCalls.settled());

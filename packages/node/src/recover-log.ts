@@ -161,7 +161,7 @@ function publisherConfig({ publishers, storage }: Config, logId: LogId): Publish
 
 async function openOwn(config: Config, state: string): Promise<Store> {
   try {
-    return await openStore(config.storage, state);
+    return await openStore(config.storage, state, true);
   } catch (error) {
     if (!(error instanceof NodeError) || error.code !== "locked") throw error;
     throw new NodeError("locked", error.message, { cause: error, hint: "stop the daemon first" });
@@ -182,7 +182,7 @@ async function sourceInState(
       cause,
     });
   });
-  const other = await openStore("native", folder);
+  const other = await openStore("native", folder, true);
   closers.push(() => other.close());
   try {
     const stored = await entriesOfStore(other, crypto, info);

@@ -17,7 +17,8 @@ export interface EmbeddedOptions {
   readonly cacheBytes?: number;
   /**
    * Bytes collected in memory (and in the engine's log) before they become a sorted file; 8 MiB unless given. More
-   * measured worse on every axis: writes, reads and the time to open.
+   * measured worse for flushes of a log (writes, reads, the time to open), and better for copies, which come in batches
+   * of megabytes.
    */
   readonly writeBufferBytes?: number;
 }
