@@ -1,7 +1,7 @@
 /** What a configuration names, opened: the store below the state folder, the nodes to ask. */
 import { join } from "node:path";
 import { httpTransport, type HeadersFor, type RpcTransport } from "@trustix/client";
-import { openEmbeddedStore, openMemoryStore, StorageError, type Store } from "@trustix/storage";
+import { openEmbeddedStore, openMemoryStore, StorageError, type EmbeddedOptions, type Store } from "@trustix/storage";
 import { NodeError } from "./errors.ts";
 
 /** What the configuration says of all remotes. */
@@ -17,6 +17,7 @@ export function storeFolder(state: string): string {
 }
 
 const LOCKED_HINT = "a daemon runs on it: `trustix status` asks that one; a second node needs another --state";
+const CORRUPT_HINT = "keep a copy of the folder; restore a backup and let `trustix recover` fetch what it lacks";
 
 /**
  * Of what a node that publishes nothing writes, all comes in large batches: its copies. Sorted once in larger pieces, a
@@ -27,12 +28,33 @@ const COPIES_BUFFER_BYTES = 32 << 20;
 /** Makes it where there is none. `publishes`: whether this node has logs of its own. Throws `locked`, `corrupt`, `storage`. */
 export async function openStore(storage: "native" | "memory", state: string, publishes: boolean): Promise<Store> {
   if (storage === "memory") return openMemoryStore();
+  return open(state, publishes ? {} : { writeBufferBytes: COPIES_BUFFER_BYTES });
+}
+
+/** For whoever only reads: makes nothing. Throws `not_found` as well. */
+export async function openExistingStore(state: string): Promise<Store> {
+  return open(state, { mustExist: true });
+}
+
+async function open(state: string, options: EmbeddedOptions): Promise<Store> {
+  const folder = storeFolder(state);
   try {
-    return await openEmbeddedStore(storeFolder(state), publishes ? {} : { writeBufferBytes: COPIES_BUFFER_BYTES });
-  } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    if (error.code === "locked") throw new NodeError("locked", error.message, { cause: error, hint: LOCKED_HINT });
-    throw new NodeError(error.code === "corrupt" ? "corrupt" : "storage", error.message, { cause: error });
+    return await openEmbeddedStore(folder, options);
+  } catch (cause) {
+    if (!(cause instanceof StorageError)) throw cause;
+    switch (cause.code) {
+      case "locked":
+        throw new NodeError("locked", cause.message, { cause, hint: LOCKED_HINT });
+      case "corrupt":
+        throw new NodeError("corrupt", cause.message, { cause, hint: CORRUPT_HINT });
+      case "missing":
+        throw new NodeError("not_found", `${state} holds no state of a node: there is no store in ${folder}`, {
+          cause,
+        });
+      case "closed":
+      case "io":
+        throw new NodeError("storage", cause.message, { cause });
+    }
   }
 }
 

@@ -3,7 +3,6 @@
  * missing, and leaves a store from which the daemon publishes on. Signs no new entry. The store must be free: no daemon
  * runs on it.
  */
-import { access } from "node:fs/promises";
 import { resolve } from "node:path";
 import { logClient, type RpcTransport } from "@trustix/client";
 import type { Crypto } from "@trustix/crypto";
@@ -16,7 +15,7 @@ import { nodeErrorOf } from "./logs/explain-failure.ts";
 import { PublishedLog } from "./logs/published-log.ts";
 import { registerLogs } from "./logs/register-logs.ts";
 import type { Clock } from "./model.ts";
-import { openStore, remoteAt, storeFolder } from "./open-store.ts";
+import { openExistingStore, openStore, remoteAt } from "./open-store.ts";
 import { fileHeadMarker } from "./publisher/head-marker.ts";
 import { entriesOfRemote, entriesOfStore, type StoredEntries } from "./publisher/lost-entries.ts";
 import { openPublisher, type RecoverablePublisher } from "./publisher/publisher.ts";
@@ -176,13 +175,7 @@ async function sourceInState(
 ): Promise<Source> {
   if (resolve(folder) === resolve(state))
     throw new NodeError("invalid_argument", `${folder} is the state that is to be recovered: another one is wanted`);
-  // Opening makes a store where there is none.
-  await access(storeFolder(folder)).catch((cause: unknown) => {
-    throw new NodeError("not_found", `${folder} holds no state of a node: there is no ${storeFolder(folder)}`, {
-      cause,
-    });
-  });
-  const other = await openStore("native", folder, true);
+  const other = await openExistingStore(folder);
   closers.push(() => other.close());
   try {
     const stored = await entriesOfStore(other, crypto, info);

@@ -54,8 +54,10 @@ export type StorageErrorCode =
   | "locked"
   /** The store was closed. */
   | "closed"
-  /** The files cannot be read as a store. */
+  /** The files cannot be read as a store, or some of them are gone. */
   | "corrupt"
+  /** There is no store, and none was to be made. */
+  | "missing"
   /** The disk or the engine failed (full disk, permissions). */
   | "io";
 

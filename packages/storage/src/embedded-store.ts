@@ -11,6 +11,7 @@ import { type ChainedBatch, ClassicLevel } from "classic-level";
 import { checkBatch, checkKey } from "./check-batch.ts";
 import { type Change, type Entry, type RangeOptions, type Snapshot, StorageError, type Store } from "./contract.ts";
 import { describeOwner, forgetOwner, nameOwner } from "./folder-lock.ts";
+import { holdsDatabase } from "./whole-database.ts";
 
 export interface EmbeddedOptions {
   /** Bytes of the engine's block cache; 64 MiB unless given. */
@@ -21,6 +22,8 @@ export interface EmbeddedOptions {
    * of megabytes.
    */
   readonly writeBufferBytes?: number;
+  /** For whoever only reads: no store is made, and `missing` is thrown where there is none. */
+  readonly mustExist?: boolean;
 }
 
 /** A store on disk. */
@@ -42,15 +45,9 @@ const EMPTY = new Uint8Array(0);
 
 /**
  * Opens (or makes) the store in `folder`, which becomes readable by its owner only. Throws `StorageError`: `locked`
- * when a process holds it, `corrupt` when its files are not a store, `io` for all else.
+ * when a process holds it, `corrupt` when its files are not a whole store (they stay as they are), `io` for all else.
  */
 export async function openEmbeddedStore(folder: string, options: EmbeddedOptions = {}): Promise<EmbeddedStore> {
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await chmod(folder, 0o700);
-  } catch (cause) {
-    throw new StorageError("io", `state folder ${folder}: ${(cause as Error).message}`, { cause });
-  }
   const store = new LevelStore(folder, options);
   await store.open();
   return store;
@@ -60,6 +57,8 @@ class LevelStore implements EmbeddedStore {
   readonly #folder: string;
   readonly #options: EmbeddedOptions;
   #engine: Engine | undefined;
+  /** Once it was open, a folder without a store has lost it. */
+  #mustExist: boolean;
   /** Settles when every write called so far has: the next one waits for it. Never rejects. */
   #lastWrite: Promise<void> = Promise.resolve();
   /** Counts failures: a write that was called under another number must not run. */
@@ -70,12 +69,17 @@ class LevelStore implements EmbeddedStore {
   constructor(folder: string, options: EmbeddedOptions) {
     this.#folder = folder;
     this.#options = options;
+    this.#mustExist = options.mustExist ?? false;
   }
 
   async open(): Promise<void> {
+    const isNew = !(await holdsDatabase(this.#folder));
+    if (isNew && this.#mustExist) throw new StorageError("missing", `there is no store in ${this.#folder}`);
+    await makeOwn(this.#folder);
     const engine: Engine = new ClassicLevel(this.#folder, {
       keyEncoding: "view",
       valueEncoding: "view",
+      createIfMissing: isNew,
       // Nearly all that is stored are hashes, which do not compress.
       compression: false,
       cacheSize: this.#options.cacheBytes ?? 64 << 20,
@@ -93,6 +97,7 @@ class LevelStore implements EmbeddedStore {
       throw new StorageError("io", `state folder ${this.#folder}: ${(cause as Error).message}`, { cause });
     }
     this.#engine = engine;
+    this.#mustExist = true;
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
@@ -278,6 +283,15 @@ class LevelStore implements EmbeddedStore {
 
   #closedError(): StorageError {
     return new StorageError("closed", `the store in ${this.#folder} was closed`);
+  }
+}
+
+async function makeOwn(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o700);
+  } catch (cause) {
+    throw new StorageError("io", `state folder ${folder}: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -1,12 +1,13 @@
 /** `trustix fsck`: checks a state folder that no daemon holds. Changes nothing. */
-import { access } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import {
   type Config,
   fileHeadMarker,
   fsck,
   fsckStore,
   loadConfig,
+  NodeError,
+  openExistingStore,
   storedLogs,
   type FsckOptions,
   type LogReport,
@@ -14,7 +15,6 @@ import {
   type StoreReport,
 } from "@trustix/node";
 import { nodeCrypto } from "@trustix/node-crypto";
-import { openEmbeddedStore } from "@trustix/storage";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action, CommandInput } from "../command.ts";
 import { configPlaces, defaultStateFolder } from "../default-places.ts";
@@ -23,16 +23,10 @@ import { counted } from "../words.ts";
 export const run: Action = async (input) => {
   const { io } = input;
   const state = resolve(io.cwd, input.text("state") ?? defaultStateFolder(io));
-  const folder = join(state, "store");
-  // Opening makes a store where there is none: a misspelt folder would be found in order.
-  await access(folder).catch((cause: unknown) => {
-    throw new CliError(`${state} holds no state of a node: there is no ${folder}`, {
-      hint: "--state names the folder that the daemon was given",
-      cause,
-    });
-  });
   const config = await configOf(input);
-  const store = await openEmbeddedStore(folder);
+  const store = await openExistingStore(state).catch((error: unknown) => {
+    throw withOwnHint(error);
+  });
   let reports: LogReport[];
   let beside: StoreReport;
   try {
@@ -60,6 +54,17 @@ export const run: Action = async (input) => {
     hint: "keep a copy of the folder; restore a backup and let `trustix recover` fetch what it lacks",
   });
 };
+
+function withOwnHint(error: unknown): unknown {
+  if (!(error instanceof NodeError)) return error;
+  const hint =
+    error.code === "locked"
+      ? "end that process first"
+      : error.code === "not_found"
+        ? "--state names the folder that the daemon was given"
+        : error.hint;
+  return new NodeError(error.code, error.message, { cause: error.cause, ...(hint === undefined ? {} : { hint }) });
+}
 
 /** `--config`: only then, because a check must not depend on a configuration that may be what is broken. */
 async function configOf(input: CommandInput): Promise<Config | undefined> {

@@ -7,6 +7,7 @@ const STORAGE_CODES = {
   locked: "locked",
   closed: "unavailable",
   corrupt: "corrupt",
+  missing: "not_found",
   io: "storage",
 } as const satisfies Record<StorageError["code"], ErrorCode>;
 
