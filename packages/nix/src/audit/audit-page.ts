@@ -2,7 +2,7 @@
 import { hashPartOf, type StorePath } from "@trustix/nix-formats";
 import { html, type Html } from "../explanation/html.ts";
 import { moment, nameIn, sentence } from "../explanation/page-words.ts";
-import { printPage } from "../explanation/page.ts";
+import { printPage, withCode } from "../explanation/page.ts";
 import {
   FINDING_TEXTS,
   FINDINGS,
@@ -22,7 +22,7 @@ const OPEN_FINDINGS = FINDINGS.filter((finding) => !FINE_FINDINGS.includes(findi
 const WHOLE = 500;
 
 export function auditPage(audit: Audit): string {
-  const { roots, time, paths, voters } = audit;
+  const { roots, store, time, paths, voters } = audit;
   const title = roots.length === 1 ? nameIn(roots[0]!) : `${roots.length} closures`;
   const byFinding = Map.groupBy(paths, ({ finding }) => finding);
   const sections = FINDINGS.map((finding) => section(finding, byFinding.get(finding) ?? [], voters));
@@ -31,7 +31,10 @@ export function auditPage(audit: Audit): string {
     html`<h1>Audit of ${title}</h1>
       ${roots.map((root) => html`<p class="path"><code>${root}</code></p>`)} ${verdictCard(audit)} ${bar(audit)}
       ${countsTable(audit)} ${votersTable(voters)} ${sections}
-      <footer>As of ${moment(time)} UTC, by this machine's node and store.</footer>`,
+      <footer>
+        As of ${moment(time)} UTC, by this machine's node and
+        ${store === undefined ? "store" : html`the store <code>${store}</code>`}.
+      </footer>`,
     STYLE,
   );
 }
@@ -63,6 +66,7 @@ function bar({ counts, paths }: Audit): Html {
 }
 
 function countsTable({ counts, paths }: Audit): Html {
+  const shares = sharesOf(FINDINGS.map((finding) => counts[finding]));
   return html`<div class="wide">
     <table class="narrow">
       <tbody>
@@ -71,7 +75,7 @@ function countsTable({ counts, paths }: Audit): Html {
             html`<tr>
               <th scope="row"><i class="${finding}"></i>${FINDING_TEXTS[finding].title}</th>
               <td class="number"><a href="#${finding}">${figure(counts[finding])}</a></td>
-              <td class="number share">${shareText(counts[finding], paths.length)}</td>
+              <td class="number share">${shareText(shares[FINDINGS.indexOf(finding)]!)}</td>
               <td>${FINDING_TEXTS[finding].meaning}</td>
             </tr>`,
         )}
@@ -80,9 +84,25 @@ function countsTable({ counts, paths }: Audit): Html {
   </div>`;
 }
 
-function shareText(count: number, all: number): string {
-  const percent = Math.floor((100 * count) / all);
+/** 0 for less than 1. */
+function shareText(percent: number): string {
   return percent === 0 ? "under 1 %" : `${percent} %`;
+}
+
+/**
+ * Whole percents of counts that add up to 100: rounded down, and what that leaves goes to those that lost most. 0 for what
+ * is there and less than 1; such a one takes the place of a whole percent, so that 100 is only said of all.
+ */
+export function sharesOf(counts: readonly number[]): number[] {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  const exact = counts.map((count) => (all === 0 ? 0 : (100 * count) / all));
+  const shares = exact.map(Math.floor);
+  const small = shares.filter((share, i) => share === 0 && counts[i]! > 0).length;
+  let left = Math.max(0, 100 - small - shares.reduce((sum, share) => sum + share, 0));
+  const lost = (i: number): number => exact[i]! - shares[i]!;
+  const byLoss = [...shares.keys()].filter((i) => shares[i]! > 0).sort((a, b) => lost(b) - lost(a) || a - b);
+  for (const i of byLoss) if (left-- > 0) shares[i]!++;
+  return shares;
 }
 
 function votersTable(voters: readonly VoterFigures[]): Html {
@@ -154,11 +174,6 @@ function section(finding: Finding, all: readonly AuditedPath[], voters: readonly
 
 function isDisputed({ votes }: AuditedPath): boolean {
   return votes.some(({ same }) => same === false);
-}
-
-/** What stands between backticks as code. */
-function withCode(text: string): readonly Html[] {
-  return text.split("`").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : html`${part}`));
 }
 
 /** Whole hashes stand with the details. */

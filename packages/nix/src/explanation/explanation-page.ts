@@ -68,6 +68,9 @@ interface Camp {
   readonly look: string;
 }
 
+/** As many claims have colours of their own; further ones have their letters. */
+const CAMP_LOOKS = 6;
+
 /** Which claims are the same, by a letter: A is the decided one, else the one of most voters that count. */
 function campsOf({ decision, voters }: Explanation): ReadonlyMap<string, Camp> {
   const sizes = new Map<string, number>();
@@ -81,7 +84,7 @@ function campsOf({ decision, voters }: Explanation): ReadonlyMap<string, Camp> {
   const sorted = [...sizes].sort((a, b) => rank(b) - rank(a));
   return new Map(
     sorted.map(([key], i) => {
-      const look = key === first ? "camp-decided" : `camp-${i % 3}`;
+      const look = key === first ? "camp-decided" : i < CAMP_LOOKS ? `camp-${i}` : "camp-more";
       return [key, { letter: i < 26 ? String.fromCharCode(65 + i) : String(i + 1), look }];
     }),
   );
@@ -90,7 +93,7 @@ function campsOf({ decision, voters }: Explanation): ReadonlyMap<string, Camp> {
 function votersTable(voters: readonly ExplainedVoter[], camps: ReadonlyMap<string, Camp>): Html {
   if (voters.length === 0) return html`<p>Nobody votes.</p>`;
   return html`<div class="wide">
-    <table>
+    <table class="stacked">
       <thead>
         <tr>
           <th>Voter</th>
@@ -122,8 +125,8 @@ function voterRow(voter: ExplainedVoter, camps: ReadonlyMap<string, Camp>): Html
       >
     </th>
     <td>${saying(voter, camps)}</td>
-    <td>${since === undefined ? undefined : html`<span class="date">${moment(since)}</span>`}</td>
-    <td>${shown}</td>
+    ${since === undefined ? html`<td></td>` : html`<td data-title="Known here since"><span class="date">${moment(since)}</span></td>`}
+    <td data-title="Shown by">${shown}</td>
   </tr>`;
 }
 

@@ -13,25 +13,33 @@ export function printPage(title: string, body: Html, style = ""): string {
   return `<!doctype html>\n<html lang="en">\n<head>${printHtml(head)}\n<style>${PAGE_STYLE}${style}</style></head>\n<body><main>${printHtml(body)}</main></body>\n</html>\n`;
 }
 
-/** A page that says one thing: that there is no such path, or that nobody can be asked. */
+/** What stands between backticks as code. */
+export function withCode(text: string): readonly Html[] {
+  return text.split("`").map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : html`${part}`));
+}
+
+/** A page that says one thing: that there is no such path, or that nobody can be asked. Backticks make code. */
 export function messagePage(title: string, sentences: readonly string[]): string {
   return printPage(
     title,
     html`<h1>${title}</h1>
-      ${sentences.map((sentence) => html`<p>${sentence}</p> `)}`,
+      <div class="card care">${sentences.map((sentence) => html`<p>${withCode(sentence)}</p> `)}</div>`,
   );
 }
 
-/** Classes: `card` with `good`, `care` or `bad`; `wide` around a table; `claim`, `camp`, `date` and `out` within it. */
+/**
+ * Classes: `card` with `good`, `care` or `bad`; `wide` around a table; `claim`, `camp`, `date` and `out` within it. A table
+ * with `stacked` has its rows below each other where there is little room, each cell under its `data-title`.
+ */
 export const PAGE_STYLE = `
 :root { color-scheme: light dark;
   --back: #fbfbf9; --card: #ffffff; --text: #1d2327; --quiet: #5b666e; --line: #dfe3e0;
   --good: #12693c; --good-back: #e6f4ea; --bad: #a3210f; --bad-back: #fdeae6; --care: #7a5200; --care-back: #fdf3dc;
-  --b: #8f3d7c; --c: #2c5f9e; --d: #7a5200; }
+  --camp-0: #2c5f9e; --camp-1: #8f3d7c; --camp-2: #7a5200; --camp-3: #00696f; --camp-4: #5b48b0; --camp-5: #9a3c46; }
 @media (prefers-color-scheme: dark) { :root {
   --back: #15191b; --card: #1e2427; --text: #e6eaea; --quiet: #9eaab0; --line: #343d41;
   --good: #7fd6a0; --good-back: #17301f; --bad: #ff9d8a; --bad-back: #3a1d18; --care: #f0c869; --care-back: #33290f;
-  --b: #e39ad0; --c: #8fbcf5; --d: #f0c869; } }
+  --camp-0: #8fbcf5; --camp-1: #e39ad0; --camp-2: #f0c869; --camp-3: #6fd0d3; --camp-4: #bcb0ff; --camp-5: #f3a3a8; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--back); color: var(--text);
   font: 16px/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
@@ -56,10 +64,20 @@ tbody th { font-weight: 600; white-space: nowrap; }
 td small, th small { display: block; color: var(--quiet); font-weight: 400; font-size: .88em; }
 .camp { display: inline-block; min-width: 1.5em; text-align: center; border: 1.5px solid currentColor; border-radius: .35em;
   font-weight: 700; margin-right: .45em; }
-.camp-decided { color: var(--good); } .camp-0 { color: var(--c); } .camp-1 { color: var(--b); } .camp-2 { color: var(--d); }
+.camp-decided { color: var(--good); } .camp-more { color: var(--quiet); }
+${[0, 1, 2, 3, 4, 5].map((i) => `.camp-${i} { color: var(--camp-${i}); }`).join(" ")}
 .claim, .date { white-space: nowrap; }
 .out { color: var(--bad); font-weight: 600; } s { color: var(--quiet); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1rem; margin: 0; } dt { color: var(--quiet); } dd { margin: 0; min-width: 0; }
 ul { margin: .3rem 0; padding-left: 1.2rem; }
+@media (max-width: 60rem) {
+  .stacked, .stacked tbody, .stacked tr, .stacked th, .stacked td { display: block; min-width: 0; }
+  .stacked thead { display: none; }
+  .stacked tr { padding: .55rem .8rem; border-bottom: 1px solid var(--line); } .stacked tr:last-child { border-bottom: 0; }
+  .stacked tr > * { border: 0; padding: .15rem 0; white-space: normal; overflow-wrap: anywhere; } .stacked .claim { white-space: normal; }
+  .stacked [data-title]::before { content: attr(data-title) ": "; color: var(--quiet); }
+  .stacked details { display: inline-block; vertical-align: top; max-width: 100%; } }
+@media (max-width: 44rem) {
+  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } main { padding: 1.2rem .8rem 3rem; } }
 a { color: inherit; } footer { margin-top: 2.5rem; font-size: .88rem; }
 `;

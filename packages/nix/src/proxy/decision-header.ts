@@ -4,6 +4,7 @@ import type { Refused, Served } from "./resolution.ts";
 
 export const DECISION_HEADER = "trustix-decision";
 
+/** Characters: a proxy in front may refuse headers of a few thousand. What is longer ends at a word, with three dots. */
 const MAX_RULE = 300;
 
 /**
@@ -16,11 +17,17 @@ export function decisionHeader(
   resolution: Pick<Served, "outcome" | "reason" | "mode" | "vote"> | Pick<Refused, "outcome" | "reason">,
 ): string {
   const through = resolution.outcome === "let-through" ? `; mode=${resolution.mode}; vote=${resolution.vote}` : "";
-  const rule = resolution.reason
-    .replace(/[^ -~]/g, "?")
-    .slice(0, MAX_RULE)
-    .replace(/["\\]/g, "\\$&");
+  const rule = shortened(resolution.reason.replace(/[^ -~]/g, "?")).replace(/["\\]/g, "\\$&");
   return `${resolution.outcome}${through}; rule="${rule}"`;
+}
+
+function shortened(text: string): string {
+  if (text.length <= MAX_RULE) return text;
+  const words = text.slice(0, MAX_RULE - 3).split(" ");
+  words.pop();
+  // Figures are grouped by spaces, and half of one is another one.
+  while (/^\d+$/.test(words.at(-1) ?? "")) words.pop();
+  return words.length === 0 ? `${text.slice(0, MAX_RULE - 3)}...` : `${words.join(" ").replace(/[,;:(]+$/, "")} ...`;
 }
 
 /** `mercury claims sha256-..., mars unreachable (connection refused)`. */

@@ -71,13 +71,11 @@ export class ExplainServer {
     }
     if (explain === undefined) return message(form, 404, "Nothing to explain", ["Nobody decides here."]);
     const resolving = this.#resolution(target.hashPart);
-    const path = await this.#pathOf(target, resolving);
-    if (path === undefined) {
-      const why = await resolving;
-      return message(form, 404, "No such path", [
-        `No log that is copied here and no upstream names a path with the hash part ${target.hashPart}.`,
-        ...(why === undefined ? ["It is still being looked for: try again in a moment."] : [`${why.reason}.`]),
-      ]);
+    const path = (await this.#options.resolver.pathOf(target.hashPart)) ?? pathIn(await resolving);
+    if (path === undefined) return message(form, 404, "No such path", unknownPath(target.hashPart, await resolving));
+    if (target.name !== undefined && target.name !== nameOf(path)) {
+      const called = `The path with this hash part is ${path}, and is not called ${target.name}.`;
+      return message(form, 404, "No such path", [called, `See \`/explain/${target.hashPart}\`.`]);
     }
     try {
       if (form === "receipt") return await this.#receipt(path);
@@ -102,14 +100,6 @@ export class ExplainServer {
     } finally {
       limit.settle();
     }
-  }
-
-  async #pathOf(
-    { hashPart, name }: ExplainTarget,
-    resolving: Promise<Resolution | undefined>,
-  ): Promise<StorePath | undefined> {
-    const path = (await this.#options.resolver.pathOf(hashPart)) ?? pathIn(await resolving);
-    return path !== undefined && (name === undefined || nameOf(path) === name) ? path : undefined;
   }
 
   async #explain(path: StorePath): Promise<Explanation> {
@@ -159,6 +149,17 @@ function pathIn(resolution: Resolution | undefined): StorePath | undefined {
   if (resolution === undefined) return undefined;
   if (isServed(resolution)) return resolution.facts.storePath;
   return resolution.storePath === undefined ? undefined : parseStorePath(resolution.storePath);
+}
+
+/** Why nobody knows it, once, and what may be done. */
+function unknownPath(hashPart: string, resolution: Resolution | undefined): string[] {
+  const nowhere = `No log that is copied here has a path with the hash part ${hashPart}`;
+  if (resolution === undefined) return [`${nowhere}, and upstreams are still being asked: try again in a moment.`];
+  return [
+    `${nowhere}, and ${resolution.reason}.`,
+    "The hash part is the 32 characters behind /nix/store/: is it whole?",
+    `Voters that are asked need the path's whole name: \`trustix why /nix/store/${hashPart}-NAME\` asks them.`,
+  ];
 }
 
 function pageOf(explanation: Explanation, resolution: Resolution | undefined, kept: KeptReceipt | undefined): string {

@@ -209,6 +209,43 @@ describe("the page", () => {
     expect(reply.body.toString()).toContain("connection refused.");
   });
 
+  test("of a path that nobody names says so once, and what to do", async () => {
+    await start();
+    const nobody = "0".repeat(32);
+    const text = await pageText(`/explain/${nobody}`);
+    expect(text.match(/no upstream names a path/gi)).toHaveLength(1);
+    expect(text).toContain(`No log that is copied here has a path with the hash part ${nobody}, and no upstream names`);
+    expect(text).toContain(`trustix why /nix/store/${nobody}-NAME`);
+    expect(await pageText(`/explain/${hash}-hell`)).toContain(
+      `The path with this hash part is ${pkg.facts.storePath}, and is not called hell.`,
+    );
+  });
+
+  test("gives claims that differ colours that differ, the decided one its own", async () => {
+    const claims = Array.from({ length: 8 }, (_, i) => ({
+      digest: `${i}${i}`.repeat(32),
+      value: undefined,
+      facts: undefined,
+    }));
+    const voters = claims.map((claim, i) => voter(`planet-${i}`, { outcome: "claims", claim }));
+    const looks = async (change: Partial<Explanation>) => {
+      await world.proxy?.close();
+      await start({ ...change, voters });
+      const body = (await world.ask(`/explain/${hash}`)).body.toString();
+      return [...body.matchAll(/<span class="camp ([\w-]+)">(\w)</g)].map(([, look, letter]) => `${letter} ${look}`);
+    };
+    const others = ["B camp-1", "C camp-2", "D camp-3", "E camp-4", "F camp-5", "G camp-more", "H camp-more"];
+    expect(await looks({ decision: undefined })).toEqual(["A camp-0", ...others]);
+    expect(await looks({ decision: { ...claims[0]!, confidence: 40 } })).toEqual(["A camp-decided", ...others]);
+  });
+
+  test("names its columns in the cells, for screens on which the cells stand below each other", async () => {
+    await start();
+    const html = (await world.ask(`/explain/${hash}`)).body.toString();
+    expect(html).toContain('<td data-title="Known here since"><span class="date">2026-11-24 12:00:00</span></td>');
+    expect(html.match(/<td data-title="Shown by">/g)).toHaveLength(VOTERS.length);
+  });
+
   test("of a path that nobody names is a 404, and one that hangs does not hang the page", async () => {
     await start();
     const unknown = await world.ask(`/explain/${"0".repeat(32)}`);

@@ -326,6 +326,18 @@ test("the decision header is one line of visible characters, whatever the rule s
   expect(decisionHeader({ outcome: "no-source", reason: "x".repeat(10_000) }).length).toBeLessThan(400);
 });
 
+test("a rule that is too long for a header ends at a word, and never in the middle of a figure", () => {
+  const rule = (reason: string) => /rule="(.*)"$/.exec(decisionHeader({ outcome: "undecided", reason }))?.[1];
+  const standing = "saturn is excluded (alone on 36 packages: by chance less than once in 1 000 000 000 000)";
+  for (let filler = 200; filler < 320; filler++) {
+    const said = rule(`${"x".repeat(filler)} ${standing}, and so on for long`)!;
+    expect(said.length).toBeLessThanOrEqual(300);
+    expect(said).toMatch(/^x+ ?.*[^ ,;:(] \.\.\.$|^x+\.\.\.$/);
+    expect(said).not.toMatch(/1( 000){0,3} \.\.\.$/);
+  }
+  expect(rule("y".repeat(300))).toBe("y".repeat(300));
+});
+
 test("votes are told with who said what", () => {
   expect(describeVotes([])).toBe("nobody was asked");
   const votes = [
