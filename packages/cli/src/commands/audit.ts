@@ -155,10 +155,13 @@ function voterLines({ voters, paths }: Audit): string[] {
     "",
     ...voters.map(({ name, claims, differing, silent }) => {
       const notes = [
-        ...(differing > 0 ? [`${figure(differing)} of them differ`] : []),
-        ...(silent > 0 ? [`could not be asked or did not count ${figure(silent)} times`] : []),
+        ...(differing > 0 ? [`${figure(differing)} of them ${differing === 1 ? "differs" : "differ"}`] : []),
+        ...(silent > 0
+          ? [`could not be asked or did not count ${figure(silent)} ${silent === 1 ? "time" : "times"}`]
+          : []),
       ];
-      return [`  ${name.padEnd(width)}  ${figure(claims).padStart(digits)} claims`, ...notes].join(", ");
+      const claimed = `${figure(claims).padStart(digits)} ${claims === 1 ? "claim" : "claims"}`;
+      return [`  ${name.padEnd(width)}  ${claimed}`, ...notes].join(", ");
     }),
   ];
 }

@@ -1,9 +1,10 @@
 /** An audit as JSON, for scripts: everything it says, digests in hex. */
 import type { Audit, AuditClaim, AuditedPath, AuditVote } from "./model.ts";
 
-export function auditToJson({ roots, time, counts, voters, paths }: Audit): object {
+export function auditToJson({ roots, store, time, counts, voters, paths }: Audit): object {
   return {
     roots,
+    ...(store !== undefined && { store }),
     time: new Date(time).toISOString(),
     counts,
     voters: voters.map(({ operator, ...voter }) => ({ ...voter, ...(operator !== undefined && { operator }) })),

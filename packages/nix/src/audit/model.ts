@@ -133,6 +133,8 @@ export interface VoterFigures extends AuditVoter {
 export interface Audit {
   /** What was asked for. */
   readonly roots: readonly string[];
+  /** As `nix --store` takes it; `undefined`: the machine's. */
+  readonly store: string | undefined;
   /** Milliseconds since 1970. */
   readonly time: number;
   /** The worst first, then by name. */

@@ -83,6 +83,7 @@ export async function runAudit(options: AuditOptions): Promise<Audit> {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return {
     roots,
+    store,
     time,
     paths: paths.sort(byFindingAndName),
     counts: countsOf(paths),

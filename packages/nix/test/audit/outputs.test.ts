@@ -1,6 +1,7 @@
 /** The forms of an audit: SARIF that fits the schema, a page that is safe and needs nothing else, JSON. */
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { auditPage } from "../../src/audit/audit-page.ts";
+import { auditPage, sharesOf } from "../../src/audit/audit-page.ts";
 import { auditToJson } from "../../src/audit/audit-json.ts";
 import { FINDINGS, type Audit } from "../../src/audit/model.ts";
 import { runAudit } from "../../src/audit/run-audit.ts";
@@ -198,6 +199,57 @@ test("a page of ten thousand paths stays small enough to be opened", async () =>
   const page = auditPage(await example(10_000));
   expect(page.length).toBeLessThan(8 << 20);
   expect(page.split('<details class="one">').length - 1).toBe(5 * 500 + 1); // one own build
+});
+
+test("the shares of a page add up to 100, and only all is 100", () => {
+  const table: [counts: number[], shares: number[]][] = [
+    [
+      [2, 1],
+      [67, 33],
+    ],
+    [
+      [1, 1, 1],
+      [34, 33, 33],
+    ],
+    [
+      [997, 3],
+      [99, 0],
+    ],
+    [
+      [664, 332, 4],
+      [66, 33, 0],
+    ],
+    [
+      [5, 0],
+      [100, 0],
+    ],
+    [
+      [0, 0],
+      [0, 0],
+    ],
+  ];
+  for (const [counts, shares] of table) expect([counts, sharesOf(counts)]).toEqual([counts, shares]);
+  fc.assert(
+    fc.property(fc.array(fc.nat(5000), { minLength: 1, maxLength: 7 }), (counts) => {
+      const all = counts.reduce((sum, count) => sum + count, 0);
+      fc.pre(all > 0);
+      const shares = sharesOf(counts);
+      const small = shares.filter((share, i) => share === 0 && counts[i]! > 0).length;
+      const sum = shares.reduce((one, other) => one + other, 0);
+      // What is under 1 % stands for at least nothing and at most a whole percent.
+      expect(sum).toBeLessThanOrEqual(100);
+      expect(sum + small).toBeGreaterThanOrEqual(100);
+      for (const [i, share] of shares.entries()) expect(Math.abs(share - (100 * counts[i]!) / all)).toBeLessThan(1);
+    }),
+  );
+});
+
+test("the page and JSON name the store that is not the machine's own", async () => {
+  const audit = await example(1);
+  expect(auditPage(audit)).toMatch(/by this machine's node and\s+store\./);
+  const other = { ...audit, store: "/mnt" };
+  expect(auditPage(other)).toMatch(/by this machine's node and\s+the store <code>\/mnt<\/code>\./);
+  expect(auditToJson(other)).toMatchObject({ store: "/mnt" });
 });
 
 test("JSON has everything: facts, votes, and whether each claim is what is installed", async () => {
