@@ -65,7 +65,7 @@ function bar({ counts, paths }: Audit): Html {
   return html`<div class="bar" aria-hidden="true">${parts}</div>`;
 }
 
-function countsTable({ counts, paths }: Audit): Html {
+function countsTable({ counts }: Audit): Html {
   const shares = sharesOf(FINDINGS.map((finding) => counts[finding]));
   return html`<div class="wide">
     <table class="narrow">

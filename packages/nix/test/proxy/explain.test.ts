@@ -222,11 +222,10 @@ describe("the page", () => {
   });
 
   test("gives claims that differ colours that differ, the decided one its own", async () => {
-    const claims = Array.from({ length: 8 }, (_, i) => ({
-      digest: `${i}${i}`.repeat(32),
-      value: undefined,
-      facts: undefined,
-    }));
+    const claims = Array.from({ length: 8 }, (_, i) => {
+      const digest = `${i}${i}`.repeat(32);
+      return { digest, opinion: digest, value: undefined, facts: undefined, flaw: undefined };
+    });
     const voters = claims.map((claim, i) => voter(`planet-${i}`, { outcome: "claims", claim }));
     const looks = async (change: Partial<Explanation>) => {
       await world.proxy?.close();
