@@ -338,8 +338,9 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     name: "status",
     summary: "show what is wrong, then logs, sizes, age of heads, reachability, what waits",
     details:
-      "Exit 1 when something is wrong that does not mend by itself: a log signs nothing, a followed one was refused or\n" +
-      "is served by nobody.",
+      "Exit 1 when something is WRONG: a log signs nothing, the key of a followed one signed proof against itself, what a\n" +
+      "remote says of one was refused, or no remote has it. What is WAITING mends itself: a remote or a cache that is down\n" +
+      "comes back, a copy that is held up is tried again. That is told and is no failure (`mendsItself` in the JSON).",
     flags: [JSON_FLAG],
     examples: ["trustix status", "trustix status --json"],
     load: () => import("./commands/status.ts"),

@@ -71,6 +71,16 @@ test("what is wrong is told, and a person called for what does not mend itself",
     ],
     ["no remotes", followed(), ["no remote is configured, so that it cannot be followed"], true],
     ["a head that contradicts", followed(contradicting), [refused], true],
+    [
+      "a log whose key lied, at places with it, without it, and away",
+      {
+        Followed: [{ ...followed([REACHABLE], lacking, [UNREACHABLE]).Followed![0]!, Against: "two heads of size 7" }],
+      },
+      [
+        "its own key signed the proof against it: two heads of size 7; nothing it says counts any more, whoever serves it",
+      ],
+      true,
+    ],
     ["one beside a good one", followed(contradicting, [REACHABLE]), [refused], true],
     ["one beside one that is down", followed(contradicting, [UNREACHABLE]), [refused], true],
     ["a copy on its way", copied({ Target: 9n }), [], false],

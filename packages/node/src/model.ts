@@ -129,6 +129,9 @@ export interface FollowedLog {
   readonly head: LogHead | undefined;
   /** Milliseconds since 1970 when a valid head equal to or newer than `head` last came from the log. */
   readonly headSeenAt: number | undefined;
+  /** What its key signed against itself; nobody is asked for it any more. */
+  readonly against: Conviction | undefined;
+  /** As each did for this log when it was last asked. */
   readonly remotes: readonly { readonly url: string; readonly reachability: Reachability }[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * `trustix status`: first what is wrong, then logs, sizes, age of heads, reachability, what waits. Exit 1 when something
- * is wrong that does not mend by itself.
+ * `trustix status`: first what is wrong, then logs, sizes, age of heads, reachability, what waits. Exit 1 when something is
+ * wrong; what mends itself, such as a remote that is down, is told as WAITING and is no failure.
  */
 import { toHex } from "@trustix/crypto";
 import {
@@ -31,6 +31,8 @@ export interface Trouble {
   /** The name of the log, or of the cache. */
   readonly log: string;
   readonly what: string;
+  /** What to do, where that is not plain. */
+  readonly remedy?: string;
   /** Nobody needs to do anything: a remote that is down comes back. */
   readonly mendsItself: boolean;
 }
@@ -58,8 +60,15 @@ function publishedTroubles({ Name, Stopped }: PublishedStatus): Trouble[] {
   return Stopped === "" ? [] : [{ log: Name, what: `it signs nothing: ${Stopped}`, mendsItself: false }];
 }
 
-/** One remote that serves the log is enough; a head that was refused is told however many there are. */
-function followedTroubles({ Name, Remotes }: FollowedStatus): Trouble[] {
+const CONVICTED_REMEDY =
+  "`trustix evidence list` has the proof, `trustix builders` its standing; take it out of [[subscribers]], or pardon it if you know better";
+
+/** Of a key that lied the log is told, once. Else one remote that serves the log is enough; a head that was refused is told however many there are. */
+function followedTroubles({ Name, Remotes, Against }: FollowedStatus): Trouble[] {
+  if (Against !== "") {
+    const what = `its own key signed the proof against it: ${Against}; nothing it says counts any more, whoever serves it`;
+    return [{ log: Name, what, remedy: CONVICTED_REMEDY, mendsItself: false }];
+  }
   const trouble = (what: string, mendsItself = false): Trouble => ({ log: Name, what, mendsItself });
   const refused = Remotes.filter((remote) => remote.State === RemoteStatus_States.REFUSED && !lacksLog(remote));
   const told = refused.map(({ URL, Why }) => trouble(`what ${URL} says of it was refused: ${Why}`));
@@ -73,6 +82,7 @@ function followedTroubles({ Name, Remotes }: FollowedStatus): Trouble[] {
 
 /** A log that lies is somebody's business; one that is held up is tried again. */
 function copyTroubles(log: FollowedStatus): Trouble[] {
+  if (log.Against !== "") return [];
   const copy = copyOf(log);
   const why = copy?.why ?? "";
   switch (copy && stateOf(copy)) {
@@ -96,8 +106,10 @@ function statusLines(status: StatusResponse, address: string): string[] {
   const isNothing = status.Published.length + status.Followed.length + status.Caches.length === 0;
   if (isNothing) lines.push("no log and no cache is configured");
   const isCache = (name: string): boolean => status.Caches.some(({ Name }) => Name === name);
-  for (const { log, what } of troublesOf(status))
-    lines.push(`WRONG: ${isCache(log) ? "cache" : "log"} ${log}: ${what}`);
+  for (const { log, what, remedy, mendsItself } of troublesOf(status)) {
+    lines.push(`${mendsItself ? "WAITING" : "WRONG"}: ${isCache(log) ? "cache" : "log"} ${log}: ${what}`);
+    if (remedy !== undefined) lines.push(`  ${remedy}`);
+  }
   for (const log of status.Published) lines.push(...publishedLines(log, now));
   for (const log of status.Followed) lines.push(...followedLines(log, now));
   for (const cache of status.Caches) lines.push(...cacheLines(cache));
@@ -133,7 +145,9 @@ function followedLines(log: FollowedStatus, now: number): string[] {
   return [
     `followed ${log.Name} ${log.Log?.LogID ?? ""} (${protocolName(log.Log?.Protocol)}): ${head}`,
     ...(copy?.target === undefined ? [] : [`  copy ${describeCopy(copy, now)}`]),
-    ...remoteLines(log.Remotes, now),
+    ...(log.Against === ""
+      ? remoteLines(log.Remotes, now)
+      : [`  CONVICTED ${lasting(now - Number(log.AgainstSince))} ago: nobody is asked for it any more`]),
   ];
 }
 
@@ -190,6 +204,7 @@ function followedJson(log: FollowedStatus): object {
   return {
     ...logJson(log),
     ...(log.HeadSeenAt !== 0n && { headSeenAt: Number(log.HeadSeenAt) }),
+    ...(log.Against !== "" && { against: { since: Number(log.AgainstSince), why: log.Against } }),
     ...(copy !== undefined && { copy: copyJson(copy) }),
     remotes: log.Remotes.map(({ URL, State, Since, Why }) => ({
       url: URL,

@@ -30,7 +30,9 @@ function judgeHeads(
   { status }: Extract<NodeFacts, { kind: "answers" }>,
   configuration: ReadConfiguration | undefined,
 ): Finding[] {
-  return status.Followed.map(({ Name, Log, Head, HeadSeenAt }) => {
+  // Nobody is asked for the heads of a log whose key lied.
+  const trusted = status.Followed.filter(({ Against }) => Against === "");
+  return trusted.map(({ Name, Log, Head, HeadSeenAt }) => {
     const looked = `the head of ${Name}`;
     if (Head === undefined) return finding("warning", looked, "none is held yet: it votes for nothing");
     const age = Number(status.Now) - Number(HeadSeenAt);

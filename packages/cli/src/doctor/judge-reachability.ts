@@ -13,12 +13,18 @@ const BEHIND = 3_600_000;
 export function judgeReachability(asked: readonly AskedFacts[], node: NodeFacts): Finding[] {
   const findings = asked.map(judgeAsked);
   if (node.kind === "away") return findings;
-  const troubles = voterTroubles(node.status).map(({ log, what, mendsItself }) => {
-    const note = mendsItself ? "it mends itself when one of them is back" : "`trustix status` shows all of it";
+  const troubles = voterTroubles(node.status).map(({ log, what, remedy, mendsItself }) => {
+    const note =
+      remedy ?? (mendsItself ? "it mends itself when one of them is back" : "`trustix status` shows all of it");
     return finding(mendsItself ? "warning" : "wrong", log, what, { note });
   });
   const copies = node.status.Followed.flatMap((log) => judgeCopy(log, Number(node.status.Now)));
-  return [...findings, ...troubles, ...copies, ...(node.builders ?? []).flatMap(judgeBuilder)];
+  // What a followed log's own key proved is told of the log.
+  const told = new Set(node.status.Followed.flatMap(({ Log, Against }) => (Against === "" ? [] : (Log?.LogID ?? []))));
+  const builders = (node.builders ?? []).filter(
+    ({ LogID, Cause }) => Cause !== BuilderStatus_Causes.PROOF || !told.has(LogID),
+  );
+  return [...findings, ...troubles, ...copies, ...builders.flatMap(judgeBuilder)];
 }
 
 function judgeAsked({ url, roles, outcome }: AskedFacts): Finding {
@@ -41,8 +47,9 @@ function judgeAsked({ url, roles, outcome }: AskedFacts): Finding {
   }
 }
 
-function judgeCopy({ Name, Mirror }: FollowedStatus, now: number): Finding[] {
-  if (Mirror === undefined) return [];
+/** Of a log that is convicted that is told already. */
+function judgeCopy({ Name, Mirror, Against }: FollowedStatus, now: number): Finding[] {
+  if (Mirror === undefined || Against !== "") return [];
   const looked = `the copy of ${Name}`;
   const { Entries, Target, Why, Lie, BehindSince } = Mirror;
   const size = `${Entries} of ${counted(Target, "entry", "entries")}`;

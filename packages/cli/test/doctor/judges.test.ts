@@ -246,6 +246,12 @@ test("followed logs: served by nobody, refused, copied, behind, lying", () => {
       { Remotes: [{ URL, State: RemoteStatus_States.REFUSED, Why: "forked" }] },
       [`wrong mars: what ${URL} says of it was refused: forked`],
     ],
+    [
+      { Against: "two heads differ", Mirror: { ...copy, Lie: true }, Remotes: [{ URL }, { URL }] },
+      [
+        "wrong mars: its own key signed the proof against it: two heads differ; nothing it says counts any more, whoever serves it",
+      ],
+    ],
     [{ Mirror: copy }, ["ok the copy of mars: 5 of 5 entries"]],
     [{ Mirror: {} }, []],
     [

@@ -82,6 +82,7 @@ function followedStatus(log: FollowedLog, mirror: MirrorStatus | undefined) {
     Name: log.name,
     ...(log.head !== undefined && { Head: headToWire(log.head) }),
     ...(log.headSeenAt !== undefined && { HeadSeenAt: BigInt(log.headSeenAt) }),
+    ...(log.against !== undefined && { Against: log.against.why, AgainstSince: BigInt(log.against.time) }),
     Remotes: log.remotes.map(({ url, reachability }) => ({
       URL: url,
       State: STATES[reachability.state],

@@ -104,13 +104,8 @@ class RemoteFollower implements CacheableFollower {
       name,
       head: head.held,
       headSeenAt: head.seenAt,
-      remotes: this.#remotes.map((remote) => ({
-        url: remote.url,
-        reachability:
-          head.against === undefined
-            ? places.stateOf(remote)
-            : { state: "refused", since: head.against.time, why: head.against.why },
-      })),
+      against: head.against,
+      remotes: this.#remotes.map((remote) => ({ url: remote.url, reachability: places.stateOf(remote) })),
     }));
   }
 

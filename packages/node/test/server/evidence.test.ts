@@ -21,7 +21,9 @@ let evidence: EvidenceStore;
 beforeAll(async () => {
   const isConfigured = (key: Uint8Array): boolean => toHex(key) === toHex(publicKey);
   evidence = openEvidence({ store: openMemoryStore(), crypto, clock: new FakeClock(), isConfigured });
-  const followed = [{ info: saturn, name: "saturn", head: undefined, headSeenAt: undefined, remotes: [] }];
+  const followed = [
+    { info: saturn, name: "saturn", head: undefined, headSeenAt: undefined, against: undefined, remotes: [] },
+  ];
   node = await startTestNode({ evidence, followed });
 });
 afterAll(() => node.close());

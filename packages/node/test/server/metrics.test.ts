@@ -32,6 +32,7 @@ const followed = (log: FakeLog, name: string): FollowedLog => ({
   name,
   head: undefined,
   headSeenAt: undefined,
+  against: undefined,
   remotes: [],
 });
 

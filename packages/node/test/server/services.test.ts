@@ -21,6 +21,7 @@ const followed: FollowedLog[] = [
     name: "mercury",
     head,
     headSeenAt: 1234,
+    against: { why: "heads differ", time: 4321 },
     remotes: [
       { url: "http://a", reachability: { state: "reachable", since: 5 } },
       { url: "http://b", reachability: { state: "unreachable", since: 6, why: "down" } },
@@ -31,6 +32,7 @@ const followed: FollowedLog[] = [
     name: "venus",
     head: undefined,
     headSeenAt: undefined,
+    against: undefined,
     remotes: [{ url: "http://c", reachability: { state: "unknown" } }],
   },
 ];
@@ -128,6 +130,7 @@ test("the status shows every log with its head, age and remotes", async () => {
       log.Name,
       log.Head?.TreeSize,
       log.HeadSeenAt,
+      [log.Against, log.AgainstSince],
       log.Remotes.map((remote) => [remote.URL, remote.State, remote.Since, remote.Why]),
     ]),
   ).toEqual([
@@ -135,12 +138,13 @@ test("the status shows every log with its head, age and remotes", async () => {
       "mercury",
       7n,
       1234n,
+      ["heads differ", 4321n],
       [
         ["http://a", 1, 5n, ""],
         ["http://b", 2, 6n, "down"],
       ],
     ],
-    ["venus", undefined, 0n, [["http://c", 0, 0n, ""]]],
+    ["venus", undefined, 0n, ["", 0n], [["http://c", 0, 0n, ""]]],
   ]);
 });
 

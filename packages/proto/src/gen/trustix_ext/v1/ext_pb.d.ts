@@ -310,6 +310,20 @@ export declare type FollowedStatus = Message<"trustix_ext.v1.FollowedStatus"> & 
    * @generated from field: optional trustix_ext.v1.MirrorStatus Mirror = 6;
    */
   Mirror?: MirrorStatus | undefined;
+
+  /**
+   * What its key signed against itself, one sentence; absent while it is trusted. Remotes are as they were then.
+   *
+   * @generated from field: optional string Against = 7;
+   */
+  Against: string;
+
+  /**
+   * Milliseconds since 1970 when that was found.
+   *
+   * @generated from field: optional uint64 AgainstSince = 8;
+   */
+  AgainstSince: bigint;
 };
 
 /**
