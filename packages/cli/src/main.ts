@@ -4,6 +4,7 @@ import type { Io } from "./command.ts";
 import { EXIT } from "./cli-error.ts";
 import { explainError } from "./explain-error.ts";
 import { runProgram, type ProgramSpec } from "./program.ts";
+import { printable } from "./words.ts";
 
 /** Runs the process's command line and ends the process. */
 export async function main(spec: ProgramSpec): Promise<never> {
@@ -69,12 +70,6 @@ function hintForRpc(code: string, io: Io): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** What others wrote must not steer the terminal. */
-export function printable(text: string): string {
-  // control characters are what is taken out
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
 /** `trustix logs | head -1`: the reader has enough, and nobody wants to hear of it. A full disk is another matter. */

@@ -19,7 +19,8 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     details:
       "Listens on the unix socket alone unless told otherwise; takes sockets from systemd (LISTEN_FDS) too.\n" +
       "SIGTERM and Ctrl-C end it within seconds; nothing accepted is lost. SIGHUP makes it read again whose calls it\n" +
-      "believes (write_tokens, its own token, what `trustix token` changed), and nothing else.",
+      "believes (write_tokens, its own token, what `trustix token` changed), and nothing else. Its log goes to stderr: text\n" +
+      "on a terminal, else JSON, a line each; TRUSTIX_LOG_LEVEL says from which level on.",
     flags: [
       { words: "--config <file>", description: "TOML or JSON (default: trustix.toml in the configuration folder)" },
       { words: "--state <folder>", description: "where logs and heads are kept (default: the user's state folder)" },

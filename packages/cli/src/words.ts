@@ -26,6 +26,12 @@ export function table(rows: readonly (readonly string[])[], firstNumber: number)
   );
 }
 
+/** What others wrote must not steer the terminal. */
+export function printable(text: string): string {
+  // control characters are what is taken out
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+}
+
 /** As one word of a shell. */
 export function quoted(text: string): string {
   return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

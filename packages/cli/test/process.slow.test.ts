@@ -80,6 +80,26 @@ test.each(["--help", "-h"])(
   },
 );
 
+/** A program of our own kind that logs. */
+const LOGGING = `
+import { main } from ${JSON.stringify(join(import.meta.dirname, "../src/main.ts"))};
+import { stderrLogger } from ${JSON.stringify(join(import.meta.dirname, "../src/logger.ts"))};
+const load = async () => ({ run: async ({ io }) => stderrLogger(io).info({ treeSize: 8 }, "head taken") });
+const say = { name: "say", summary: "", examples: ["say"], load };
+await main({ name: "test", summary: "", version: "1", flags: [], commands: [say], examples: ["say"] });
+`;
+
+test("logs are JSON for programs and text for somebody at a terminal", async () => {
+  const program = join(home, "logging.mjs");
+  await writeFile(program, LOGGING);
+  const run = promisify(execFile);
+  const { stderr } = await run(process.execPath, [program, "say"]);
+  expect(JSON.parse(stderr)).toMatchObject({ level: 30, treeSize: 8, msg: "head taken" });
+  // `script` gives it a terminal.
+  const { stdout } = await run("script", ["-qec", `'${process.execPath}' '${program}' say`, "/dev/null"]);
+  expect(stdout).toMatch(/^[-\dT:]+Z INFO  head taken treeSize=8\r?\n$/);
+});
+
 /** A program of our own kind that prints 3 MB and is done. */
 const BIG = `
 import { main } from ${JSON.stringify(join(import.meta.dirname, "../src/main.ts"))};

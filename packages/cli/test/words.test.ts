@@ -1,7 +1,6 @@
 import { utf8 } from "@trustix/crypto";
 import { expect, test } from "vitest";
-import { printable } from "../src/main.ts";
-import { counted, keyText, lasting } from "../src/words.ts";
+import { counted, keyText, lasting, printable } from "../src/words.ts";
 
 test("ages are told in the largest unit that fits", () => {
   const table: [ms: number, words: string][] = [

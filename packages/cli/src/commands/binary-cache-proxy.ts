@@ -37,7 +37,7 @@ export const run: Action = async (input) => {
   const address = listenAddress(input);
   const signingKey = await readSigningKey(input);
   const config = await readNodeConfig(input);
-  const log = stderrLogger(io.env);
+  const log = stderrLogger(io);
   return withNode(
     input,
     async (node) => {

@@ -19,7 +19,7 @@ const END_WITHIN = 4500;
 
 export const run: Action = async (input) => {
   const { io } = input;
-  const log = stderrLogger(io.env);
+  const log = stderrLogger(io);
   const state = resolve(io.cwd, input.text("state") ?? defaultStateFolder(io));
   const config = await checkedConfig(input, true);
   await mkdir(state, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {

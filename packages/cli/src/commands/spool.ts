@@ -20,7 +20,7 @@ export const run: Action = async (input) => {
         folder: defaultSpoolFolder({ ...io.env }, io.uid),
         submit: submitter(() => findLogId(input, node), node.call),
         clock: systemClock,
-        log: stderrLogger(io.env),
+        log: stderrLogger(io),
         filter: publishFilter(config?.publish ?? {}),
       });
       try {
