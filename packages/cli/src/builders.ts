@@ -36,3 +36,33 @@ export function findBuilder(builders: readonly BuilderStatus[], given: string): 
   const ids = found.map(({ LogID }) => LogID).join(", ");
   throw usageError(`${found.length} voters are called ${JSON.stringify(given)}: ${ids}`, "name one by its id");
 }
+
+/** Why nobody of one protocol can be seen to dissent. */
+export interface UnjudgedDissent {
+  readonly why: string;
+  readonly remedy: string;
+  /** It could be, were nobody excluded. */
+  readonly byExclusion: boolean;
+}
+
+/** Of the voters of one protocol. `undefined`: dissent is judged, or the node does not say. */
+export function unjudgedDissent(builders: readonly BuilderStatus[]): UnjudgedDissent | undefined {
+  // One that is excluded has one other more than those that are judged.
+  const judged = builders.filter(
+    ({ Cause }) => Cause !== BuilderStatus_Causes.USER && Cause !== BuilderStatus_Causes.PROOF,
+  );
+  const short = judged.find(({ Others, Needed }) => Others < Needed);
+  if (short === undefined) return undefined;
+  const { Others, OthersExcluded, Needed } = short;
+  const left = `each has ${Others === 1 ? "1 other" : `${Others} others`} to be compared with`;
+  const without = OthersExcluded === 0 ? "" : `, ${OthersExcluded} excluded`;
+  const pardon = OthersExcluded === 0 ? "" : ", pardon one that is excluded if it deserves it";
+  // Less than two is never enough: one against one says nothing about either.
+  const fewer =
+    Others >= 2 ? ", or set standing.agreeing to fewer, who together could then push an honest one out" : "";
+  return {
+    why: `${left}${without}, and ${Needed} that agree are needed`,
+    remedy: `follow another builder${pardon}${fewer}`,
+    byExclusion: OthersExcluded > 0 && Others + OthersExcluded >= Needed,
+  };
+}

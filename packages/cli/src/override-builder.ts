@@ -1,6 +1,6 @@
 /** The user's word on a voter, which the node keeps with its reason: what `trustix builders pardon` and `exclude` have in common. */
 import { type BuilderOverride_Kinds, NodeExt } from "@trustix/proto";
-import { findBuilder, standingName } from "./builders.ts";
+import { findBuilder, standingName, unjudgedDissent } from "./builders.ts";
 import { usageError } from "./cli-error.ts";
 import type { Action } from "./command.ts";
 import { withNode } from "./connect.ts";
@@ -15,9 +15,15 @@ export function overrideBuilder(Kind: BuilderOverride_Kinds): Action {
       input,
       async (node) => {
         const { Builders } = await node.call(NodeExt.method.builders, {});
-        const { LogID, Name } = findBuilder(Builders, given);
+        const { LogID, Name, Protocol } = findBuilder(Builders, given);
         const { Standing, Reasons } = await node.call(NodeExt.method.overrideBuilder, { LogID, Kind, Reason });
         io.out(`${Name} is ${standingName(Standing)}: ${Reasons.join("; ")}`);
+        const after = (await node.call(NodeExt.method.builders, {})).Builders;
+        const unjudged = unjudgedDissent(after.filter((one) => one.Protocol === Protocol));
+        if (unjudged !== undefined) {
+          io.note(`trustix: warning: nobody's dissent is judged: ${unjudged.why}`);
+          io.note(`trustix: hint: ${unjudged.remedy}`);
+        }
       },
       { token: "own" },
     );

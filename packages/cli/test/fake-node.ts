@@ -307,6 +307,9 @@ const builders = [
     Standing: BuilderStatus_Standings.GOOD,
     Reasons: ["never compared: too few others claim something for its 3 paths"],
     Figures: { Claims: 3n, Single: 3n },
+    Others: 1,
+    OthersExcluded: 1,
+    Needed: 2,
   },
 ];
 on(NodeExt.method.builders, () => ({ Builders: builders, Overrides: overrides }));

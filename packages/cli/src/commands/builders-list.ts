@@ -7,7 +7,7 @@ import {
   NodeExt,
 } from "@trustix/proto";
 import { findProtocol } from "@trustix/protocol";
-import { causeName, standingName } from "../builders.ts";
+import { causeName, standingName, unjudgedDissent } from "../builders.ts";
 import type { Action } from "../command.ts";
 import { withNode } from "../connect.ts";
 import { lasting, table } from "../words.ts";
@@ -22,7 +22,7 @@ export const run: Action = (input) =>
     for (const id of protocols) {
       if (protocols.length > 1) io.out(`protocol ${findProtocol(id)?.name ?? id}`);
       const builders = Builders.filter(({ Protocol }) => Protocol === id);
-      for (const line of builderLines(builders, io.now())) io.out(line);
+      for (const line of [...builderLines(builders, io.now()), ...unjudgedLines(builders)]) io.out(line);
     }
   });
 
@@ -67,7 +67,7 @@ function shareText(share: number): string {
 /** What weighs against it, with the latest paths; of a good one only what was pardoned. */
 function detailLines({ Standing, Reasons, Examples }: BuilderStatus): string[] {
   // The plain figures are in the table.
-  const reasons = Reasons.filter((reason) => !/^(agreed on|never compared)/.test(reason));
+  const reasons = Reasons.filter((reason) => !/^(agreed on|never compared|not compared)/.test(reason));
   const examples = Standing === BuilderStatus_Standings.GOOD ? [] : Examples;
   return [...reasons, ...examples.map(exampleText)].map((line) => `  ${line}`);
 }
@@ -76,8 +76,14 @@ function exampleText({ Key, SecondAnswer }: Dissent): string {
   return `for example ${Key}${SecondAnswer ? ": another answer than before" : ""}`;
 }
 
+function unjudgedLines(builders: readonly BuilderStatus[]): string[] {
+  const unjudged = unjudgedDissent(builders);
+  return unjudged === undefined ? [] : [`nobody's dissent is judged: ${unjudged.why}`, `  ${unjudged.remedy}`];
+}
+
 function builderJson(builder: BuilderStatus): object {
   const { LogID, Name, Operator, Protocol, Standing, Cause, Since, Reasons, Figures, Examples } = builder;
+  const { Others, OthersExcluded, Needed } = builder;
   return {
     id: LogID,
     name: Name,
@@ -88,6 +94,7 @@ function builderJson(builder: BuilderStatus): object {
     ...(Since !== 0n && { since: Number(Since) }),
     reasons: Reasons,
     ...(Figures !== undefined && { figures: figuresJson(Figures) }),
+    ...(Needed > 0 && { others: { judging: Others, excluded: OthersExcluded, needed: Needed } }),
     examples: Examples.map(({ Key, At, SecondAnswer }) => ({
       key: Key,
       at: Number(At),

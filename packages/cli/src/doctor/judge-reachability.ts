@@ -1,5 +1,7 @@
 /** Who answers, whose log is served by nobody, which copy does not go on, and whose votes do not count any more. */
 import { BuilderStatus_Causes, BuilderStatus_Standings, type BuilderStatus, type FollowedStatus } from "@trustix/proto";
+import { findProtocol } from "@trustix/protocol";
+import { unjudgedDissent } from "../builders.ts";
 import { voterTroubles } from "../commands/status.ts";
 import { counted, lasting, quoted } from "../words.ts";
 import type { AskedFacts, NodeFacts } from "./facts.ts";
@@ -24,7 +26,18 @@ export function judgeReachability(asked: readonly AskedFacts[], node: NodeFacts)
   const builders = (node.builders ?? []).filter(
     ({ LogID, Cause }) => Cause !== BuilderStatus_Causes.PROOF || !told.has(LogID),
   );
-  return [...findings, ...troubles, ...copies, ...builders.flatMap(judgeBuilder)];
+  return [...findings, ...troubles, ...copies, ...builders.flatMap(judgeBuilder), ...judgeDissent(node.builders ?? [])];
+}
+
+/** Two builders never suffice, which is no fault; that one was excluded is. */
+function judgeDissent(builders: readonly BuilderStatus[]): Finding[] {
+  return [...new Set(builders.map(({ Protocol }) => Protocol))].flatMap((id) => {
+    const unjudged = unjudgedDissent(builders.filter(({ Protocol }) => Protocol === id));
+    if (unjudged === undefined) return [];
+    const looked = `dissent of ${findProtocol(id)?.name ?? id} builders`;
+    const found = `it is not judged, a builder that goes wrong is not named: ${unjudged.why}`;
+    return [finding(unjudged.byExclusion ? "warning" : "note", looked, found, { note: unjudged.remedy })];
+  });
 }
 
 function judgeAsked({ url, roles, outcome }: AskedFacts): Finding {

@@ -302,6 +302,33 @@ test("builders whose word counts less are told with the reason, and what may be 
   }
 });
 
+test("that nobody's dissent is judged any more is a warning if an exclusion made it so", () => {
+  const [venus, mars] = ["b5", "a5"].map((byte) => ({ LogID: byte.repeat(32), Protocol: "a protocol", Needed: 2 }));
+  const found = "dissent of a protocol builders: it is not judged, a builder that goes wrong is not named";
+  const left = "each has 1 other to be compared with";
+  const shownOf = (builders: Parameters<typeof node>[1]) => shown(judgeReachability([], node({}, builders)));
+  expect(shownOf([{ ...venus, Others: 1, OthersExcluded: 1 }])).toEqual([
+    `warning ${found}: ${left}, 1 excluded, and 2 that agree are needed`,
+  ]);
+  expect(shownOf([{ ...venus, Others: 1 }])).toEqual([`note ${found}: ${left}, and 2 that agree are needed`]);
+  const two = [venus, mars].map((one) => ({ ...one, Others: 2 }));
+  expect(shownOf(two)).toEqual([]);
+});
+
+test("a log that its own key convicted is told of once", () => {
+  const id = "a5".repeat(32);
+  const Followed = [followed({ Log: { LogID: id }, Against: "two heads differ" })];
+  const proved = {
+    LogID: id,
+    Name: "mars",
+    Standing: BuilderStatus_Standings.EXCLUDED,
+    Cause: BuilderStatus_Causes.PROOF,
+  };
+  const found = shown(judgeReachability([], node({ Followed }, [proved])));
+  expect(found.map((line) => line.split(":", 1)[0])).toEqual(["wrong mars"]);
+  expect(judgeHeadAge(node({ Followed }), undefined)).toEqual([]);
+});
+
 test("the age of heads, against the policy's limit and against how often they are looked at", () => {
   const minutes = (count: number): bigint => BigInt(NOW - count * 60_000);
   const limited = (ms: number): Partial<ReadConfiguration> => ({

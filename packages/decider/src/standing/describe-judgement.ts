@@ -1,5 +1,6 @@
 /** The sentences of a standing, for people. */
 import type { Judgement } from "./judge-voter.ts";
+import { isComparable, type Others } from "./others.ts";
 import type { VoterFigures } from "./tally.ts";
 
 /** `alone on 36 packages in 2 740 compared paths (1.3 %, 0.61 % allowed): by chance less than once in 1 000 000`. */
@@ -16,12 +17,23 @@ export function describeJudgement(judgement: Judgement): string {
   return `${what.filter((part) => part !== "").join("; ")}: by chance less than once in ${odds(surprise)}`;
 }
 
-/** `agreed on 19 918 of 20 000 compared paths, alone on 82`. */
-export function describeFigures({ agreed, alone, forgiven, claims }: VoterFigures): string {
+/** `agreed on 19 918 of 20 000 compared paths, alone on 82`. `others`: of this voter. */
+export function describeFigures({ agreed, alone, forgiven, claims }: VoterFigures, others: Others): string {
   const compared = agreed + alone;
+  if (compared === 0 && !isComparable(others)) return `not compared: ${describeLack(others)}`;
   if (compared === 0) return `never compared: too few others claim something for its ${things(claims, "path")}`;
   const before = forgiven > 0 ? ` (${amount(forgiven)} before the pardon)` : "";
   return `agreed on ${amount(agreed)} of ${things(compared, "compared path")}, alone on ${amount(alone)}${before}`;
+}
+
+/** `1 of 2 others is excluded, and 2 that agree are needed`. */
+function describeLack({ judging, excluded, needed }: Others): string {
+  const all = judging + excluded;
+  const who =
+    excluded === 0
+      ? `there ${all === 1 ? "is 1 other" : `are ${amount(all)} others`}`
+      : `${amount(excluded)} of ${all === 1 ? "1 other" : `${amount(all)} others`} ${excluded === 1 ? "is" : "are"} excluded`;
+  return `${who}, and ${amount(needed)} that agree are needed`;
 }
 
 function things(count: number, name: string): string {

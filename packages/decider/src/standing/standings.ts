@@ -10,6 +10,7 @@ import type { StandingBounds } from "./bounds.ts";
 import { describeFigures, describeJudgement } from "./describe-judgement.ts";
 import { type Dossier, outrightExclusion, pardonOf, standingExclusion } from "./dossier.ts";
 import { type Judgement, judgeVoter } from "./judge-voter.ts";
+import { type Others, othersOf } from "./others.ts";
 import type { VoterFigures } from "./tally.ts";
 
 export interface Standing {
@@ -23,6 +24,7 @@ export interface Standing {
   readonly reasons: readonly string[];
   /** By dissent alone, whatever else excludes it. */
   readonly judgement: Judgement;
+  readonly others: Others;
   readonly figures: VoterFigures;
 }
 
@@ -38,12 +40,14 @@ export interface Standings {
 
 /** One for each voter, in their order. */
 export function standingsOf({ figures, dossier, bounds, now }: Standings): Standing[] {
-  return figures.map((voter) => {
+  const everybody = othersOf(figures, bounds);
+  return figures.map((voter, i) => {
     const { logId } = voter;
+    const others = everybody[i]!;
     const judgement = judgeVoter(voter, figures, bounds);
-    const rest = { logId, judgement, figures: voter };
+    const rest = { logId, judgement, others, figures: voter };
     const pardon = pardonOf(dossier.overrides, logId);
-    const after = [describeFigures(voter), ...(pardon === undefined ? [] : [`pardoned: ${pardon.reason}`])];
+    const after = [describeFigures(voter, others), ...(pardon === undefined ? [] : [`pardoned: ${pardon.reason}`])];
     const outright = outrightExclusion(dossier, logId);
     if (outright !== undefined) {
       return { ...rest, standing: "excluded", ...outright, reasons: [...outright.reasons, ...after] };

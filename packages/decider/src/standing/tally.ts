@@ -134,7 +134,12 @@ export class Tally {
     }
     const judges = outside === 0 ? seated : seated.filter(({ seat }) => seat.judges);
     const verdict = classifyPath(judges, this.#agreeing);
-    for (const claim of seated) this.#count(key, claim, countOf(claim, verdict));
+    const isOpen = verdict.kind === "few" || verdict.kind === "single";
+    for (const claim of seated) {
+      // Where they are just too few to say anything of each other, they may suffice for one that is excluded.
+      const seen = isOpen && !claim.seat.judges ? classifyPath([...judges, claim], this.#agreeing) : verdict;
+      this.#count(key, claim, countOf(claim, seen));
+    }
     if (key !== undefined) this.#countPackage(key, verdict);
   }
 

@@ -329,3 +329,60 @@ describe("judging", () => {
     );
   });
 });
+
+describe("who is left to be compared with", () => {
+  const bounds = { ...BOUNDS, agreeing: undefined };
+  const all = (voters: string, excluded: readonly string[]): Standing[] => {
+    const overrides = excluded.map((name) => ({ ...override("exclude", 3, "stolen"), voter: id(name) }));
+    const dossier = { ...EMPTY, overrides };
+    const paths = [["hello-1", voters.replaceAll(/(\w+)(?:\/\w+)?/g, "$1=a")]] as const;
+    const figures = tallyOf(paths, { voters, dossier, bounds }).figures();
+    return standingsOf({ figures, dossier, bounds, now: day(TODAY) });
+  };
+  const AGREED = "agreed on 1 of 1 compared path, alone on 0";
+
+  test.each<[voters: string, excluded: string[], reasons: Record<string, string>]>([
+    ["mercury venus mars", [], { mercury: AGREED, mars: AGREED }],
+    [
+      "mercury venus mars",
+      ["mars"],
+      {
+        mercury: "not compared: 1 of 2 others is excluded, and 2 that agree are needed",
+        // Two others are left for the one that is excluded.
+        mars: AGREED,
+      },
+    ],
+    [
+      "mercury venus mars jupiter saturn",
+      ["mars", "saturn"],
+      {
+        mercury: "not compared: 2 of 4 others are excluded, and 3 that agree are needed",
+        mars: AGREED,
+      },
+    ],
+    [
+      "mercury venus mars",
+      ["mars", "venus"],
+      {
+        mercury: "not compared: 2 of 2 others are excluded, and 2 that agree are needed",
+        mars: "not compared: 1 of 2 others is excluded, and 2 that agree are needed",
+      },
+    ],
+    ["mercury venus", [], { mercury: "not compared: there is 1 other, and 2 that agree are needed" }],
+    ["mercury", [], { mercury: "not compared: there are 0 others, and 2 that agree are needed" }],
+    // An operator is left out only with all its voters.
+    ["mercury venus mars/acme saturn/acme", ["mars"], { mercury: AGREED, venus: AGREED, saturn: AGREED }],
+    [
+      "mercury venus mars/acme saturn/acme",
+      ["mars", "saturn"],
+      { mercury: "not compared: 1 of 2 others is excluded, and 2 that agree are needed" },
+    ],
+  ])("of %s without %s", (voters, excluded, reasons) => {
+    const standings = all(voters, excluded);
+    const told = Object.keys(reasons).map((name) => {
+      const found = standings.find(({ logId }) => logId === name)!;
+      return [name, found.reasons.at(-1)];
+    });
+    expect(Object.fromEntries(told)).toEqual(reasons);
+  });
+});

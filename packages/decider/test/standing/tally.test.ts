@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PackageTable } from "../../src/standing/package-table.ts";
-import { DEFAULT_STANDING_BOUNDS, Tally } from "../../src/index.ts";
+import { DEFAULT_STANDING_BOUNDS, type Dossier, Tally } from "../../src/index.ts";
 import { aloneOn, claims, countsOf, day, EMPTY, FIVE, id, tallyOf, TODAY, voters } from "./claims.ts";
 
 const ALL_A = "mercury=a venus=a mars=a jupiter=a saturn=a";
@@ -113,6 +113,25 @@ describe("which packages count against a voter", () => {
     expect([aloneOn(figures, "saturn"), aloneOn(figures, "mars")]).toEqual([1, 0]);
     expect(figures.map(({ judges }) => judges)).toEqual([true, true, false, true, true]);
   });
+});
+
+test("one that is excluded is held against the others even where they are too few to judge each other", () => {
+  const overrides = [{ voter: id("mars"), kind: "exclude", reason: "stolen", at: day(1) }] as const;
+  const paths = [
+    ["hello-1", "mercury=a venus=a mars=a"],
+    ["hello-2", "mercury=a venus=a mars=b"],
+    ["hello-3", "mercury=a venus=b mars=b"],
+    ["rare-1", "mercury=a mars=a"],
+    ["rare-2", "mars=a"],
+  ] as const;
+  const setting = { voters: "mercury venus mars" };
+  const count = (dossier: Partial<Dossier>, name: string): string =>
+    countsOf(tallyOf(paths, { ...setting, dossier }).figures(), name);
+  expect(count({ overrides }, "mars")).toBe("claims 5, single 1, fewAgreed 1, agreed 2, alone 1");
+  expect(count({}, "mars")).toBe("claims 5, single 1, fewAgreed 1, agreed 2, alone 1");
+  // It is nobody's witness.
+  expect(count({ overrides }, "mercury")).toBe("claims 4, single 1, fewAgreed 2, fewDiffering 1");
+  expect(count({ overrides: [] }, "mercury")).toBe("claims 4, fewAgreed 1, agreed 2, alone 1");
 });
 
 describe("ages", () => {

@@ -52,7 +52,7 @@ export async function overrideBuilder(
 }
 
 function builderStatus(standing: Standing, policies: readonly Policy[]): MessageInitShape<typeof BuilderStatusSchema> {
-  const { logId, cause, since, reasons, figures } = standing;
+  const { logId, cause, since, reasons, figures, others } = standing;
   const policy = policies.find(({ voters }) => voters.some((one) => one.logId === logId));
   const voter = policy?.voters.find((one) => one.logId === logId);
   return {
@@ -65,6 +65,9 @@ function builderStatus(standing: Standing, policies: readonly Policy[]): Message
     ...(since !== undefined && { Since: BigInt(since) }),
     Reasons: [...reasons],
     Figures: figuresToWire(figures),
+    Others: others.judging,
+    OthersExcluded: others.excluded,
+    Needed: others.needed,
     Examples: figures.examples.map(({ key, at, kind }) => ({
       Key: key,
       At: BigInt(at),

@@ -884,6 +884,24 @@ export declare type BuilderStatus = Message<"trustix_ext.v1.BuilderStatus"> & {
    * @generated from field: repeated trustix_ext.v1.Dissent Examples = 10;
    */
   Examples: Dissent[];
+
+  /**
+   * Other operators that it can be compared with, those that are excluded, and how many must agree before one stands alone.
+   * With fewer others than needed nobody's dissent is seen.
+   *
+   * @generated from field: optional uint32 Others = 11;
+   */
+  Others: number;
+
+  /**
+   * @generated from field: optional uint32 OthersExcluded = 12;
+   */
+  OthersExcluded: number;
+
+  /**
+   * @generated from field: optional uint32 Needed = 13;
+   */
+  Needed: number;
 };
 
 /**
