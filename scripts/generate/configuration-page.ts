@@ -15,7 +15,8 @@ file, the key, what came and what was wanted. \`[]\` stands for each table of a 
 Without \`--config\` the file is \`trustix.toml\` in the folder that a service manager hands over (\`CONFIGURATION_DIRECTORY\`); else
 in \`$XDG_CONFIG_HOME/trustix\`, if that is set; else in \`/etc/trustix\` for root and \`~/.config/trustix\` for others. The keys and the token of
 \`trustix init\` and the head markers lie by the same rule, except that markers are never put into what a service manager hands over. What
-root has in \`/etc/trustix\` although \`XDG_CONFIG_HOME\` is set, and markers below root's home, are still found there.`;
+root has in \`/etc/trustix\` although \`XDG_CONFIG_HOME\` is set is still found there, and markers are read in all of these places
+([why](../design/publisher.md)).`;
 
 export const configurationPage: Generator = {
   name: "configuration reference",

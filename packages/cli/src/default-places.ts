@@ -93,12 +93,28 @@ export function defaultMarkerFolder(
   return users !== undefined && exists(users) && !exists(system) ? users : system;
 }
 
+/**
+ * Every folder in which another environment would have put them, best first. The environment that a daemon is started
+ * with may change, and a marker that is not looked at guards nothing: a fresh state would be signed as a second history.
+ */
+export function markerFolders({ env }: Place): string[] {
+  const configs = [env["XDG_CONFIG_HOME"], env["HOME"] && join(env["HOME"], ".config")];
+  const users = configs.flatMap((folder) => (folder ? [join(folder, "trustix", "heads")] : []));
+  return [...new Set([...users, join(SYSTEM_CONFIG, "heads")])];
+}
+
 /** What reading a configuration needs to know of places. */
 export function configPlaces(place: Place & { readonly cwd: string }): {
   cwd: string;
   headMarkers: string | undefined;
+  headMarkersElsewhere: string[];
 } {
-  return { cwd: place.cwd, headMarkers: defaultMarkerFolder(place) };
+  const own = defaultMarkerFolder(place);
+  return {
+    cwd: place.cwd,
+    headMarkers: own,
+    headMarkersElsewhere: markerFolders(place).filter((folder) => folder !== own),
+  };
 }
 
 /**

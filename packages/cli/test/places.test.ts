@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  configPlaces,
   defaultAddress,
   defaultConfigFile,
   defaultConfigFolder,
@@ -66,6 +67,26 @@ test("head markers lie beside the configuration, or where root's have been", () 
       there,
       wanted,
     ]);
+  }
+});
+
+test("head markers are read wherever another environment would have put them", () => {
+  const table: [env: Env, uid: number, own: string | undefined, elsewhere: string[]][] = [
+    [{ HOME: "/home/a" }, 1000, "/home/a/.config/trustix/heads", ["/etc/trustix/heads"]],
+    [
+      { HOME: "/home/a", XDG_CONFIG_HOME: "/c" },
+      1000,
+      "/c/trustix/heads",
+      ["/home/a/.config/trustix/heads", "/etc/trustix/heads"],
+    ],
+    [{ HOME: "/a", XDG_CONFIG_HOME: "/a/.config" }, 1000, "/a/.config/trustix/heads", ["/etc/trustix/heads"]],
+    // A folder of a name that is in no home, so that nothing is found there by chance.
+    [{ HOME: "/no/root" }, 0, "/etc/trustix/heads", ["/no/root/.config/trustix/heads"]],
+    [{ XDG_CONFIG_HOME: "/c" }, 0, "/c/trustix/heads", ["/etc/trustix/heads"]],
+    [{}, 1000, undefined, ["/etc/trustix/heads"]],
+  ];
+  for (const [env, uid, headMarkers, headMarkersElsewhere] of table) {
+    expect(configPlaces({ env, uid, cwd: "/run" })).toEqual({ cwd: "/run", headMarkers, headMarkersElsewhere });
   }
 });
 

@@ -39,7 +39,7 @@ import { infosOf, openCaches, openLocalLogs, planLocalLogs, scannedCaches, votin
 import { openStore, remoteAt } from "./open-store.ts";
 import { asPeer } from "./peer-token.ts";
 import { watchOwnHeads, type OwnHeads } from "./own-heads/watch-own-heads.ts";
-import { fileHeadMarker } from "./publisher/head-marker.ts";
+import { headMarkersOf } from "./publisher/head-marker.ts";
 import { openPublisher } from "./publisher/publisher.ts";
 import { inheritedListeners, startServer, type ListenerOptions, type PublishedLog } from "./server/index.ts";
 import { StandingBuilders } from "./standing/builders.ts";
@@ -323,7 +323,7 @@ async function openLogs(
   closers: Closers,
 ): Promise<ReadonlyMap<LogId, OpenedLog>> {
   const { config, crypto, clock, log } = options;
-  const { limits, flush, retention, headMarker } = config;
+  const { limits, flush, retention } = config;
   const logs = new Map<LogId, OpenedLog>();
   for (const { info, name, keys: pair } of config.publishers) {
     if (pair === undefined) throw new NodeError("bad_config", `log ${name}: the configuration was read without keys`);
@@ -335,10 +335,7 @@ async function openLogs(
       published: inStore,
       seed: pair.seed,
       // A log in memory begins anew with every process, so a marker of the last one would stop it.
-      marker:
-        config.storage === "memory" || headMarker === undefined
-          ? undefined
-          : fileHeadMarker(crypto, headMarker, info.id),
+      ...(config.storage === "memory" ? { marker: undefined } : headMarkersOf(crypto, config, info.id)),
       newestElsewhere: async () => ownHeads.heads(info.id),
       onFault: (error) => log.error({ log: name, err: error }, "flush failed"),
       limits: {

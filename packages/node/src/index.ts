@@ -17,7 +17,7 @@ export { readNodeKey } from "./node-key.ts";
 export { recoverLog, type Recovered, type RecoverOptions } from "./recover-log.ts";
 export { fsck, type FsckOptions } from "./fsck/fsck.ts";
 export { fsckStore, type FsckStoreOptions } from "./fsck/fsck-store.ts";
-export { fileHeadMarker } from "./publisher/head-marker.ts";
+export { headMarkersOf } from "./publisher/head-marker.ts";
 export { openExistingStore } from "./open-store.ts";
 export { storedLogs } from "./fsck/stored-logs.ts";
 export type { LogReport, Problem, ProblemKind, Progress, StoreReport } from "./fsck/report.ts";

@@ -16,7 +16,7 @@ import { PublishedLog } from "./logs/published-log.ts";
 import { registerLogs } from "./logs/register-logs.ts";
 import type { Clock } from "./model.ts";
 import { openExistingStore, openStore, remoteAt } from "./open-store.ts";
-import { fileHeadMarker } from "./publisher/head-marker.ts";
+import { headMarkersOf } from "./publisher/head-marker.ts";
 import { entriesOfRemote, entriesOfStore, type StoredEntries } from "./publisher/lost-entries.ts";
 import { openPublisher, type RecoverablePublisher } from "./publisher/publisher.ts";
 import type { LostEntries } from "./publisher/recover.ts";
@@ -233,14 +233,14 @@ async function openLog(
 ): Promise<OwnLog> {
   if (pair === undefined) throw new NodeError("bad_config", `log ${name}: the configuration was read without keys`);
   const keys = (await registerLogs(store, [info])).get(info.id)!;
-  const { headMarker, limits, retention } = config;
+  const { limits, retention } = config;
   const publisher = await openPublisher({
     store,
     crypto,
     clock,
     published: new PublishedLog(info, keys),
     seed: pair.seed,
-    marker: headMarker === undefined ? undefined : fileHeadMarker(crypto, headMarker, info.id),
+    ...headMarkersOf(crypto, config, info.id),
     newestElsewhere: async () => newest,
     limits: {
       flushEveryMs: 0,

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import {
   type Config,
-  fileHeadMarker,
+  headMarkersOf,
   fsck,
   fsckStore,
   loadConfig,
@@ -73,9 +73,14 @@ async function configOf(input: CommandInput): Promise<Config | undefined> {
   return loadConfig(path, { crypto: nodeCrypto(), ...configPlaces(input.io), keys: false });
 }
 
-function markersOf(config: Config | undefined): Pick<FsckOptions, "marked"> {
-  const folder = config?.headMarker;
-  return folder === undefined ? {} : { marked: (logId) => fileHeadMarker(nodeCrypto(), folder, logId).read() };
+function markersOf(config: Config | undefined): Pick<FsckOptions, "markers"> {
+  if (config === undefined) return {};
+  return {
+    markers: (logId) => {
+      const { marker, markersElsewhere } = headMarkersOf(nodeCrypto(), config, logId);
+      return marker === undefined ? [] : [marker, ...markersElsewhere];
+    },
+  };
 }
 
 function reportLines(report: LogReport): string[] {

@@ -42,6 +42,8 @@ export interface Config {
   readonly ca: string | undefined;
   /** Folder of head markers; `undefined` only without publishers. */
   readonly headMarker: string | undefined;
+  /** Other folders where markers may be; none where the file names its own. */
+  readonly headMarkersElsewhere: readonly string[];
 }
 
 export interface LogConfig {

@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly files?: Files;
   /** Folder of head markers where the file names none. */
   readonly headMarkers?: string | undefined;
+  /** Other folders where another environment may have put them. */
+  readonly headMarkersElsewhere?: readonly string[];
   readonly cwd?: string;
   /** `false`: private keys are not read, and a publisher's `keys` is undefined. */
   readonly keys?: boolean;
@@ -89,6 +91,7 @@ export async function loadConfig(path: string, options: LoadOptions): Promise<Co
     },
     ca: await resolveCa(source, file, findings),
     headMarker: resolveMarker(file, options.headMarkers, resolve(cwd, dirname(path)), findings),
+    headMarkersElsewhere: file["head-marker"] === undefined ? (options.headMarkersElsewhere ?? []) : [],
   };
   if (file.publishers.length + file.subscribers.length + file.voters.length === 0) {
     findings.warnings.push("no log and no cache is configured: this node publishes nothing and can decide nothing");

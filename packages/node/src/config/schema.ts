@@ -568,7 +568,9 @@ export const configSchema = z.strictObject({
   "head-marker": maybeText(
     "a path to a folder",
     "Where the newest signed heads are noted outside the store, so that a restored backup is noticed. " +
-      "Relative paths start at the configuration's folder. Default: `heads` beside the configuration that is looked for without --config.",
+      "Relative paths start at the configuration's folder. Default: `heads` beside the configuration that is looked for without --config; " +
+      "then what lies in `$XDG_CONFIG_HOME/trustix/heads`, `~/.config/trustix/heads` and `/etc/trustix/heads` is read too, as far as it may be, " +
+      "and stops the log in the same way. With a folder named here, that one alone is read.",
     { danger: "On the disk of the state folder it is restored with it, and notices nothing." },
   ),
   deciders: about(z.unknown().optional(), {

@@ -1,5 +1,5 @@
 /** A log of this node: heads, entries, map, queue and refused claims. */
-import type { LogHead, LogId } from "@trustix/protocol";
+import type { LogHead } from "@trustix/protocol";
 import { toHex } from "@trustix/crypto";
 import { mapHeadIndexOf } from "../logs/head-record.ts";
 import { checkEntries } from "./check-entries.ts";
@@ -9,16 +9,14 @@ import { checkMarker } from "./check-marker.ts";
 import { checkQueue } from "./check-queue.ts";
 import { checkSpaces, kindsOfPublished } from "./check-spaces.ts";
 import { lackingValues } from "./check-values.ts";
+import type { MarkedPlace } from "../publisher/head-marker.ts";
 import type { Check } from "./fsck.ts";
 import type { PublishedFound } from "./report.ts";
 import type { EntryRun } from "./stored-entries.ts";
 
-export async function checkPublished(
-  check: Check,
-  marked: ((logId: LogId) => Promise<LogHead | undefined>) | undefined,
-): Promise<PublishedFound> {
+export async function checkPublished(check: Check, markers: readonly MarkedPlace[]): Promise<PublishedFound> {
   const { heads, newest } = await checkHeads(check);
-  if (marked) await checkMarker(check, newest, marked);
+  for (const marker of markers) await checkMarker(check, newest, marker);
   const entries = await checkEntries(check, {
     total: newest?.head.treeSize ?? 0,
     teller: "the newest head",

@@ -7,10 +7,11 @@
  * const isSound = reports.every(({ problemCount }) => problemCount === 0);
  */
 import { type Crypto, fromHex } from "@trustix/crypto";
-import type { LogHead, LogId, LogInfo } from "@trustix/protocol";
+import type { LogId, LogInfo } from "@trustix/protocol";
 import type { Reads, Store } from "@trustix/storage";
 import { LogKeys, logRecordKey } from "../logs/keys.ts";
 import { serialOf } from "../logs/register-logs.ts";
+import type { MarkedPlace } from "../publisher/head-marker.ts";
 import { checkCopy } from "./check-copy.ts";
 import { checkPublished } from "./check-published.ts";
 import { Findings, type LogFound, type LogReport, type Progress } from "./report.ts";
@@ -19,8 +20,8 @@ export interface FsckOptions {
   readonly crypto: Crypto;
   /** The logs to check; one that the store does not hold is reported as missing. */
   readonly logs: readonly LogInfo[];
-  /** A log's head marker, where there is one: the store must continue it. */
-  readonly marked?: (logId: LogId) => Promise<LogHead | undefined>;
+  /** A log's head markers, wherever one may be: the store must continue them. */
+  readonly markers?: (logId: LogId) => readonly MarkedPlace[];
   readonly onProgress?: Progress;
 }
 
@@ -56,7 +57,7 @@ async function checkLog(reads: Reads, info: LogInfo, options: FsckOptions): Prom
     const { crypto, onProgress = () => {} } = options;
     const check: Check = { reads, crypto, info, keys, findings, progress: onProgress };
     const [copy] = await reads.getMany([keys.mirrorState]);
-    found = copy ? await checkCopy(check, copy) : await checkPublished(check, options.marked);
+    found = copy ? await checkCopy(check, copy) : await checkPublished(check, options.markers?.(info.id) ?? []);
   }
   const { problems, count } = findings;
   return { logId: info.id, ...found, problems, problemCount: count };

@@ -15,11 +15,15 @@ import type { LogHead, LogId } from "@trustix/protocol";
 import { nodeFiles, overwriteFile, replaceFile } from "../node-files.ts";
 import { NodeError } from "../errors.ts";
 
-export interface HeadMarker {
+/** A place where a marker may be. */
+export interface MarkedPlace {
   /** Where it is, for messages. */
   readonly place: string;
   /** The head, its signature not yet checked; `undefined` where none was ever written. Throws `corrupt`, `storage`. */
   read(): Promise<LogHead | undefined>;
+}
+
+export interface HeadMarker extends MarkedPlace {
   /** Resolves once it would survive power loss. Calls are served in their order. Throws `storage`. */
   write(head: LogHead): Promise<void>;
 }
@@ -52,6 +56,41 @@ export function fileHeadMarker(crypto: Crypto, folder: string, logId: LogId): He
     },
   };
 }
+
+/**
+ * Where a publisher of this log may have had its marker under another environment: only read, and passed over where it may not
+ * be read, for a node that cannot read it has not written it.
+ */
+function markersElsewhere(crypto: Crypto, folders: readonly string[], logId: LogId): MarkedPlace[] {
+  return folders.map((folder) => {
+    const { place, read } = fileHeadMarker(crypto, folder, logId);
+    return {
+      place,
+      read: () =>
+        read().catch((error: unknown) => {
+          const { code = "" } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+          if (NOT_OURS.has(code)) return undefined;
+          throw error;
+        }),
+    };
+  });
+}
+
+/** The markers of a log by the configuration. */
+export function headMarkersOf(
+  crypto: Crypto,
+  config: { readonly headMarker: string | undefined; readonly headMarkersElsewhere: readonly string[] },
+  logId: LogId,
+): { readonly marker: HeadMarker | undefined; readonly markersElsewhere: readonly MarkedPlace[] } {
+  const { headMarker, headMarkersElsewhere } = config;
+  if (headMarker === undefined) return { marker: undefined, markersElsewhere: [] };
+  return {
+    marker: fileHeadMarker(crypto, headMarker, logId),
+    markersElsewhere: markersElsewhere(crypto, headMarkersElsewhere, logId),
+  };
+}
+
+const NOT_OURS: ReadonlySet<string> = new Set(["EACCES", "EPERM", "ENOTDIR"]);
 
 async function keep(place: string, copy: Uint8Array): Promise<void> {
   try {

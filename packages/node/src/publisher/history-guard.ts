@@ -1,4 +1,4 @@
-/** Asks, before anything is signed, everybody who may know a newer head than the store: the marker and the remotes. */
+/** Asks, before anything is signed, everybody who may know a newer head than the store: the markers and the remotes. */
 import { type Crypto, equalBytes } from "@trustix/crypto";
 import { rootAt } from "@trustix/merkle";
 import { type Hash, type LogHead, headPreimage, verifyHead } from "@trustix/protocol";
@@ -13,7 +13,8 @@ const REMOTE = "a remote";
 export class HistoryGuard {
   readonly #options: PublisherOptions;
   // A head that was found to be a past of the store stays one while this process lives.
-  #marked: LogHead | undefined;
+  /** By the marker's place. */
+  readonly #marked = new Map<string, LogHead>();
   #elsewhere: LogHead[] = [];
 
   constructor(options: PublisherOptions) {
@@ -22,7 +23,8 @@ export class HistoryGuard {
 
   /** Call once the marker is written. */
   wrote(head: LogHead): void {
-    this.#marked = head;
+    const { marker } = this.#options;
+    if (marker !== undefined) this.#marked.set(marker.place, head);
   }
 
   /**
@@ -36,7 +38,7 @@ export class HistoryGuard {
       for (const seen of await this.#seenHeads()) {
         const why = await whyNotToSign(ours(), seen, stored);
         if (why !== undefined) return why;
-        if (seen.holder === MARKER) this.#marked = seen.head;
+        if (seen.place !== undefined) this.#marked.set(seen.place, seen.head);
         else this.#elsewhere.push(seen.head);
       }
       return undefined;
@@ -46,15 +48,16 @@ export class HistoryGuard {
   }
 
   async #seenHeads(): Promise<SeenHead[]> {
-    const { marker, crypto, published, newestElsewhere } = this.#options;
-    const { place } = marker ?? {};
-    const marked = await marker?.read();
+    const { marker, markersElsewhere = [], crypto, published, newestElsewhere } = this.#options;
     const seen: SeenHead[] = [];
-    if (marked && !isOneOf(marked, [this.#marked])) {
-      if (!this.#isOurs(crypto, marked)) {
+    for (const marked of marker === undefined ? markersElsewhere : [marker, ...markersElsewhere]) {
+      const { place } = marked;
+      const head = await marked.read();
+      if (head === undefined || isOneOf(head, [this.#marked.get(place)])) continue;
+      if (!this.#isOurs(crypto, head)) {
         throw new NodeError("corrupt", `head marker ${place}: not signed by the key of log ${published.info.id}`);
       }
-      seen.push({ head: marked, holder: MARKER, place });
+      seen.push({ head, holder: MARKER, place });
     }
     // Remotes may be down: then the marker alone guards. One that answers with a head of another key proves nothing.
     const elsewhere = [(await newestElsewhere?.().catch(() => undefined)) ?? []].flat();

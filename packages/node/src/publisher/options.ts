@@ -5,7 +5,7 @@ import type { LogHead } from "@trustix/protocol";
 import type { Store } from "@trustix/storage";
 import type { PublishedLog } from "../logs/published-log.ts";
 import type { Clock } from "../model.ts";
-import type { HeadMarker } from "./head-marker.ts";
+import type { HeadMarker, MarkedPlace } from "./head-marker.ts";
 
 export interface PublisherOptions {
   readonly store: Store;
@@ -19,6 +19,8 @@ export interface PublisherOptions {
   readonly isPrivate?: boolean;
   /** `undefined` only for a log that nobody else sees, or whose store does not outlive the process. */
   readonly marker: HeadMarker | undefined;
+  /** Where else a marker of this log may be: read like it before every signing, never written. */
+  readonly markersElsewhere?: readonly MarkedPlace[];
   /**
    * The newest head of this log that anybody else is known to hold, or of each of them: all are compared with the store.
    * Called before every signing: it must answer from memory or in little time. What it rejects with, and heads not

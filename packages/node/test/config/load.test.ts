@@ -149,6 +149,13 @@ test("an empty file gets every default, and a warning that it does nothing", asy
   ]);
 });
 
+test("markers are looked for elsewhere, unless the file names their folder", async () => {
+  const headMarkersElsewhere = ["/c/trustix/heads", "/etc/trustix/heads"];
+  expect(await load(publisher(1), {}, { headMarkersElsewhere })).toMatchObject({ headMarkersElsewhere });
+  const named = await load(`head-marker = "/safe/heads"\n${publisher(1)}`, {}, { headMarkersElsewhere });
+  expect(named).toMatchObject({ headMarker: "/safe/heads", headMarkersElsewhere: [] });
+});
+
 test("the keys of ours", async () => {
   const config = await load(
     `

@@ -180,7 +180,11 @@ test.each([
   { what: "an older head that is no past of it", marker: () => signed({ treeSize: 100 }), wanted: ["wrong"] },
   { what: "a head of another key", marker: () => signed({}, new Uint8Array(32).fill(9)), wanted: ["wrong"] },
 ])("a head marker with $what", async ({ marker, wanted }) => {
-  const [report] = await fsck(store, { crypto, logs: [info], marked: async () => marker() });
+  const [report] = await fsck(store, {
+    crypto,
+    logs: [info],
+    markers: () => [{ place: "/heads/id", read: async () => marker() }],
+  });
   expect(report!.problems.map(({ kind }) => kind)).toEqual(wanted);
 });
 

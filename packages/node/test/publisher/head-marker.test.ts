@@ -5,7 +5,13 @@ import { type LogHead, signHead } from "@trustix/protocol";
 import { type Store, openMemoryStore } from "@trustix/storage";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { fileHeadMarker, markerBytes, markerCopy, parseMarkerFile } from "../../src/publisher/head-marker.ts";
+import {
+  fileHeadMarker,
+  headMarkersOf,
+  markerBytes,
+  markerCopy,
+  parseMarkerFile,
+} from "../../src/publisher/head-marker.ts";
 import { crypto, items, logInfo, openTestLog, seed } from "./test-log.ts";
 
 let root: string;
@@ -82,6 +88,69 @@ test("an empty store where the marker knows a head is refused; readers get no he
   await log.publisher.submit(items(0, 1));
   await expect(log.publisher.flush()).rejects.toMatchObject({ code: "head_behind" });
   await expect(log.reader.head()).rejects.toMatchObject({ code: "unavailable" });
+});
+
+describe("markers where another environment would have put them", () => {
+  const own = (): string => join(root, "own");
+  const markers = (...elsewhere: string[]): ReturnType<typeof headMarkersOf> =>
+    headMarkersOf(crypto, { headMarker: own(), headMarkersElsewhere: elsewhere }, id);
+
+  // A fresh state under another XDG_CONFIG_HOME once signed a second history, and followers convicted an honest log.
+  test("a newer one stops a fresh state, is named, and is not touched", async () => {
+    const { newest } = await backedUp(2, 3);
+    const log = await openTestLog(openMemoryStore(), markers(join(root, "none"), folder));
+    expect(log.publisher.status().stopped).toContain(
+      `the head marker ${join(folder, id)} has a head of 5 entries, the store holds no head`,
+    );
+    await log.publisher.submit(items(500, 1));
+    await expect(log.publisher.flush()).rejects.toMatchObject({ code: "head_behind" });
+    expect(await fileHeadMarker(crypto, own(), id).read()).toBeUndefined();
+    expect(await fileHeadMarker(crypto, folder, id).read()).toEqual(newest);
+  });
+
+  test("one that is a past of the store stops nobody, and stays as it is", async () => {
+    const store = openMemoryStore();
+    const former = await openTestLog(store, { marker: fileHeadMarker(crypto, folder, id) });
+    await former.publisher.submit(items(0, 2));
+    const old = await former.publisher.flush();
+    await former.publisher.close();
+    const log = await openTestLog(store, markers(folder));
+    await log.publisher.submit(items(2, 2));
+    const newest = await log.publisher.flush();
+    expect(newest.treeSize).toBe(4);
+    expect(await fileHeadMarker(crypto, own(), id).read()).toEqual(newest);
+    expect(await fileHeadMarker(crypto, folder, id).read()).toEqual(old);
+  });
+
+  test("one that appears while the publisher runs stops it at the next head", async () => {
+    const log = await openTestLog(openMemoryStore(), markers(folder));
+    await log.publisher.submit(items(0, 1));
+    await log.publisher.flush();
+    await backedUp(2, 3);
+    await log.publisher.submit(items(1, 1));
+    await expect(log.publisher.flush()).rejects.toThrow(join(folder, id));
+  });
+
+  test.each([
+    { what: "damaged", content: () => "{", why: "not JSON" },
+    {
+      what: "signed by another key",
+      content: (head: LogHead) => markerBytes(id, signHead(crypto, new Uint8Array(32).fill(8), head)),
+      why: "not signed by the key",
+    },
+  ])("one that is $what stops the publisher: nobody knows how new it was", async ({ content, why }) => {
+    const { newest } = await backedUp(0, 1);
+    await writeFile(join(folder, id), content(newest));
+    const log = await openTestLog(openMemoryStore(), markers(folder));
+    expect(log.publisher.status().stopped).toContain(`head marker ${join(folder, id)}: ${why}`);
+  });
+
+  test("a place that cannot hold one is passed over", async () => {
+    await writeFile(join(root, "file"), "");
+    const log = await openTestLog(openMemoryStore(), markers(join(root, "file"), join(root, "none")));
+    await log.publisher.submit(items(0, 1));
+    expect((await log.publisher.flush()).treeSize).toBe(1);
+  });
 });
 
 test("a newer head at a remote stops the publisher as the marker does, also while it runs", async () => {
