@@ -2,6 +2,7 @@
  * One's own side of a receipt: which nodes, voters and policies are known here. From a file that somebody handed over, or
  * from the local configuration and the node's own key. Never from the receipt.
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fromBase64, TextFormError } from "@trustix/crypto";
@@ -10,12 +11,20 @@ import { nodeCrypto } from "@trustix/node-crypto";
 import { ProtocolError, type LogId } from "@trustix/protocol";
 import { CliError, EXIT, usageError } from "./cli-error.ts";
 import type { CommandInput } from "./command.ts";
-import { defaultStateFolder } from "./default-places.ts";
+import { defaultConfigFile, defaultStateFolder } from "./default-places.ts";
 
 /** Of `--keys`, else of `--config` and `--node-key` or the key in `--state`. Throws `CliError`, `bad_config`. */
 export async function knownKeys(input: CommandInput): Promise<KnownKeys> {
   const file = input.text("keys");
-  return file === undefined ? localKeys(input) : keysOfFile(input, file);
+  if (file !== undefined) return keysOfFile(input, file);
+  const config = defaultConfigFile(input.io);
+  if (input.text("config") === undefined && !existsSync(config)) {
+    throw usageError(
+      `no keys and policies to check by: ${config} is not there`,
+      "--keys names a file that `trustix keys` printed where the receipt was made",
+    );
+  }
+  return localKeys(input);
 }
 
 async function keysOfFile({ io }: CommandInput, path: string): Promise<KnownKeys> {

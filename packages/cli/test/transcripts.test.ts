@@ -24,6 +24,8 @@ beforeAll(async () => {
   await writeFile(join(home, "good.receipt"), RECEIPT.file);
   await writeFile(join(home, "changed.receipt"), RECEIPT.file.with(200, RECEIPT.file[200]! ^ 1));
   await writeFile(join(home, "checker.keys"), RECEIPT.keys);
+  const otherNode = { ...JSON.parse(RECEIPT.keys), nodes: [toBase64(FAKE_LOG.keys.publicKey)] };
+  await writeFile(join(home, "other-node.keys"), JSON.stringify(otherNode));
   await writeFile(join(home, "tester.token"), formatPrivateToken(FAKE_TOKEN), { mode: 0o600 });
   const cacheKey = { name: "my-proxy-1", ...keyPairOfSeed(nodeCrypto(), new Uint8Array(32).fill(8)) };
   await writeFile(join(home, "proxy.key"), formatSecretCacheKey(cacheKey), { mode: 0o600 });

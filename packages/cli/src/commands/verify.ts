@@ -4,7 +4,7 @@
  */
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
-import { toHex } from "@trustix/crypto";
+import { equalBytes, toHex } from "@trustix/crypto";
 import { readReceipt, RECEIPT_BOUNDS, verifyReceipt, type KnownKeys, type VerifiedReceipt } from "@trustix/decider";
 import { nodeCrypto } from "@trustix/node-crypto";
 import { ProtocolError } from "@trustix/protocol";
@@ -18,7 +18,11 @@ export const run: Action = async (input) => {
   const [path] = input.args;
   if (path === undefined) throw usageError("no receipt is named", "see `trustix verify --help`");
   const [file, known] = await Promise.all([readBounded(resolve(io.cwd, path), path), knownKeys(input)]);
-  const verified = await refusing(path, () => verify(file, known));
+  const verified = await refusing(
+    path,
+    () => verify(file, known),
+    () => isForeign(file, known),
+  );
   if (input.on("json")) io.out(JSON.stringify(verifiedJson(verified, known)));
   else for (const line of verifiedLines(verified, known)) io.out(line);
   return EXIT.done;
@@ -44,12 +48,27 @@ async function verify(file: Uint8Array, { nodeKeys, voters, policies }: KnownKey
   }
 }
 
-async function refusing<T>(path: string, work: () => Promise<T>): Promise<T> {
+/** Whether it holds and is of a node whose key is not known here. */
+function isForeign(file: Uint8Array, { nodeKeys }: KnownKeys): boolean {
+  try {
+    const { nodeKey } = readReceipt(nodeCrypto(), file);
+    return !nodeKeys.some((key) => equalBytes(key, nodeKey));
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
+}
+
+async function refusing<T>(path: string, work: () => Promise<T>, foreign: () => boolean): Promise<T> {
   try {
     return await work();
   } catch (cause) {
     if (!(cause instanceof ProtocolError)) throw cause;
-    throw new CliError(`${path} is refused: ${cause.message}`, { exit: EXIT.refused, cause });
+    throw new CliError(`${path} is refused: ${cause.message}`, {
+      exit: EXIT.refused,
+      ...(foreign() && { hint: "--keys names a file that `trustix keys` printed at the node that made the receipt" }),
+      cause,
+    });
   }
 }
 
