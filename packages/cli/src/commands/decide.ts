@@ -6,9 +6,12 @@ import { NodeExt, RPCApi, UndecidedSchema, type DecisionResponse, type DecisionR
 import { undecidedFromWire, voteFromWire, type Undecided, type Vote } from "@trustix/protocol";
 import { hexFlag } from "../byte-flags.ts";
 import { CliError, EXIT } from "../cli-error.ts";
-import type { Action, CommandInput } from "../command.ts";
+import type { Action, CommandInput, Io } from "../command.ts";
 import { withNode } from "../connect.ts";
 import { saveReceipt } from "../save-receipt.ts";
+import { voterNames } from "../voter-names.ts";
+
+type Names = ReadonlyMap<string, string>;
 
 export const run: Action = (input) => {
   const request = { Protocol: input.needed("protocol"), Key: hexFlag(input, "key") };
@@ -24,19 +27,20 @@ export const run: Action = (input) => {
     } catch (error) {
       const detail = error instanceof RpcError ? error.detail(UndecidedSchema) : undefined;
       if (detail === undefined) throw error;
-      return reportUndecided(input, undecidedFromWire(detail));
+      return reportUndecided(input, undecidedFromWire(detail), await voterNames(node, request.Protocol));
     }
-    report(input, decided);
+    report(input, decided, await voterNames(node, request.Protocol));
     return EXIT.done;
   });
 };
 
-function report({ io, on }: CommandInput, { Decision, Mismatches, Misses, Votes }: DecisionResponse): void {
+function report({ io, on }: CommandInput, response: DecisionResponse, names: Names): void {
+  const { Decision, Mismatches, Misses, Votes } = response;
   const { LogIDs, Digest, Confidence, Value } = Decision!;
   if (on("json")) {
     const decision = { digest: toHex(Digest), confidence: Confidence, logIds: LogIDs, value: toHex(Value) };
     const mismatches = Mismatches.map((log) => ({ logId: log.LogID, digest: toHex(log.Digest) }));
-    const votes = Votes.map((vote) => voteJson(voteFromWire(vote)));
+    const votes = Votes.map((vote) => voteJson(voteFromWire(vote), names));
     io.out(JSON.stringify({ decided: true, decision, mismatches, misses: Misses, votes }));
     return;
   }
@@ -44,15 +48,29 @@ function report({ io, on }: CommandInput, { Decision, Mismatches, Misses, Votes 
   for (const line of lines) io.out(line);
   for (const log of Mismatches) io.out(`Found mismatched digest '${toHex(log.Digest)}' in log '${log.LogID}'`);
   io.out(`Decided on output digest '${toHex(Digest)}' with confidence ${Confidence}`);
+  const others = Votes.map(voteFromWire).filter(({ outcome }) => outcome !== "claims");
+  noteNames(io, [...Misses, ...others.map(({ logId }) => logId), ...Mismatches.map(({ LogID }) => LogID)], names);
 }
 
-function reportUndecided({ io, on }: CommandInput, { votes, reason }: Undecided): number {
+function reportUndecided({ io, on }: CommandInput, { votes, reason }: Undecided, names: Names): number {
   if (on("json")) {
-    io.out(JSON.stringify({ decided: false, reason, votes: votes.map(voteJson) }));
+    io.out(JSON.stringify({ decided: false, reason, votes: votes.map((vote) => voteJson(vote, names)) }));
     return EXIT.refused;
   }
   for (const line of votes.flatMap(missLines)) io.out(line);
+  noteNames(
+    io,
+    votes.filter(({ outcome }) => outcome !== "claims").map(({ logId }) => logId),
+    names,
+  );
   throw new CliError(`undecided: ${reason}`, { exit: EXIT.refused });
+}
+
+/** The result lines are the existing program's and name logs by their ids alone. */
+function noteNames(io: Io, ids: readonly string[], names: Names): void {
+  const known = [...new Set(ids)].filter((id) => names.has(id));
+  if (known.length === 0) return;
+  io.note(`trustix: ${known.map((id) => `${id.slice(0, 8)} is ${names.get(id)}`).join(", ")}`);
 }
 
 /** Why a log that claims nothing claims nothing: only one that was asked, and proved it, has no digest. */
@@ -67,6 +85,13 @@ function absentLine(logId: string): string {
   return `Did not find digest in log '${logId}'`;
 }
 
-function voteJson({ logId, outcome, digest, reason }: Vote): object {
-  return { logId, outcome, ...(digest !== undefined && { digest: toHex(digest) }), ...(reason !== "" && { reason }) };
+function voteJson({ logId, outcome, digest, reason }: Vote, names: Names): object {
+  const name = names.get(logId);
+  return {
+    logId,
+    ...(name !== undefined && { name }),
+    outcome,
+    ...(digest !== undefined && { digest: toHex(digest) }),
+    ...(reason !== "" && { reason }),
+  };
 }
