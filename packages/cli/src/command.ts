@@ -47,6 +47,8 @@ export interface Io {
   note(line: string): void;
   /** A line that the next one overwrites; nothing unless a person watches. */
   progress(line: string): void;
+  /** Ends with an error when `signal` is aborted. */
+  stdin(): AsyncIterable<Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly uid: number;

@@ -1,5 +1,6 @@
 /** A program's process: streams, signals, the last word on errors, the exit code. */
 import { closeSync, openSync } from "node:fs";
+import { addAbortSignal } from "node:stream";
 import type { Io } from "./command.ts";
 import { EXIT } from "./cli-error.ts";
 import { explainError } from "./explain-error.ts";
@@ -123,6 +124,7 @@ function processIo(ending: AbortController): Io {
       process.stderr.write(fitting);
       shown = fitting.length;
     },
+    stdin: () => addAbortSignal(ending.signal, process.stdin),
     env: process.env,
     cwd: process.cwd(),
     uid: process.geteuid?.() ?? 0,

@@ -114,8 +114,15 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     details:
       "Prints OK once the item would survive power loss; it is in the log after the next flush. A key is written once:\n" +
       "another value than the first is refused (exit 3).",
-    flags: [KEY, { words: "--value <hex>", description: "the value, in hex", required: true }],
-    examples: ["trustix submit --key 6b6579 --value 76616c7565"],
+    flags: [
+      KEY,
+      { words: "--value <hex>", description: "the value, in hex" },
+      { words: "--value-file <file>", description: "the value as the bytes of a file, instead; - for stdin" },
+    ],
+    examples: [
+      "trustix submit --key 6b6579 --value 76616c7565",
+      "printf value | trustix submit --key 6b6579 --value-file -",
+    ],
     load: () => import("./commands/submit.ts"),
   },
   {
@@ -259,11 +266,13 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
     summary: "print what somebody else needs to check this node's receipts",
     details:
       "The node's key, the voters' keys and the policies of the configuration: nothing secret. Whoever gets the file must\n" +
-      "get it by a way they trust. Asks the running node for its key unless told where it is.",
+      "get it by a way they trust. Asks the running node for its key unless told where it is. The file is one JSON\n" +
+      "document, with --json or without.",
     flags: [
       { words: "--config <file>", description: "the node's configuration (default: trustix.toml in its folder)" },
       { words: "--state <folder>", description: "read the key from this state folder instead of asking the node" },
       { words: "--node-key <key>", description: "base64 of the key" },
+      JSON_FLAG,
     ],
     examples: ["trustix keys > my-node.keys"],
     load: () => import("./commands/keys.ts"),
@@ -428,6 +437,8 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
   {
     name: "logs",
     summary: "list the logs that the node knows",
+    details:
+      "Id, whether it is published here, protocol, public key, its name in the configuration, and its meta fields.",
     flags: [{ words: "--protocol <name...>", description: "only these protocols" }, JSON_FLAG],
     examples: ["trustix logs --protocol nix"],
     load: () => import("./commands/logs.ts"),

@@ -2,6 +2,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { DecideManyResponseSchema, NodeExt } from "@trustix/proto";
 import { voteToWire, type LogId, type VoteOutcome } from "@trustix/protocol";
@@ -51,6 +52,7 @@ async function audit(
     outBytes: () => undefined,
     note: (line) => void seen.notes.push(line),
     progress: (line) => void seen.shown.push(line),
+    stdin: () => Readable.from([]),
     env: {
       PATH: `${join(import.meta.dirname, "bin")}:/usr/bin:/bin`,
       TRUSTIX_RPC: `unix://${folder}/node.socket`,

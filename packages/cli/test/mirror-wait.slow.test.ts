@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { create, type DescMessage, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { toHex, utf8 } from "@trustix/crypto";
 import {
@@ -85,6 +86,7 @@ async function wait(
     outBytes: () => undefined,
     note: (line) => void seen.notes.push(line),
     progress: (line) => void seen.shown.push(line),
+    stdin: () => Readable.from([]),
     env: { TRUSTIX_RPC: `unix://${folder}/node.socket` },
     cwd: folder,
     uid: process.geteuid?.() ?? 0,

@@ -12,6 +12,7 @@
  * `$ID`, `$DIGEST` and other names given to the runner are filled in.
  */
 import { spawn } from "node:child_process";
+import { Readable } from "node:stream";
 import type { Io } from "../src/command.ts";
 import { runCommandLine } from "../src/main.ts";
 import type { ProgramSpec } from "../src/program.ts";
@@ -90,6 +91,7 @@ async function callHere({ program, argv, env }: PlainCall, options: Surroundings
     outBytes: (bytes) => void out.push(Buffer.from(bytes)),
     note: (line) => void err.push(Buffer.from(`${line}\n`)),
     progress: () => undefined,
+    stdin: () => Readable.from([]),
     env: { ...options.env, ...env },
     cwd: options.cwd,
     uid: process.geteuid?.() ?? 0,

@@ -14,6 +14,7 @@ export const run: Action = async (input) => {
       hint: 'add [[decider."nix"]]',
     });
   }
+  // JSON with `--json` and without: it is what `--keys` reads.
   input.io.out(keysToText(known));
 
   async function asked(): Promise<Uint8Array> {

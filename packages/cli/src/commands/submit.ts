@@ -5,9 +5,10 @@ import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
 import { withNode } from "../connect.ts";
 import { findLogId } from "../find-log.ts";
+import { valueFlag } from "../value-flag.ts";
 
-export const run: Action = (input) => {
-  const item = { Key: hexFlag(input, "key"), Value: hexFlag(input, "value") };
+export const run: Action = async (input) => {
+  const item = { Key: hexFlag(input, "key"), Value: await valueFlag(input) };
   return withNode(
     input,
     async (node) => {
