@@ -2,6 +2,7 @@
 import { fromHex } from "@trustix/crypto";
 import { usageError } from "./cli-error.ts";
 import type { CommandInput } from "./command.ts";
+import { counted } from "./words.ts";
 
 /** The bytes of a required flag in hex. */
 export function hexFlag(input: CommandInput, flag: string, length?: number): Uint8Array {
@@ -14,7 +15,9 @@ export function hexFlag(input: CommandInput, flag: string, length?: number): Uin
     throw usageError(`--${flag}: ${(error as Error).message}`, hint);
   }
   if (length !== undefined && bytes.length !== length) {
-    throw usageError(`--${flag}: ${bytes.length} bytes came, ${length} wanted (${2 * length} hex digits)`);
+    throw usageError(
+      `--${flag}: ${counted(bytes.length, "byte", "bytes")} came, ${length} wanted (${2 * length} hex digits)`,
+    );
   }
   if (bytes.length === 0) throw usageError(`--${flag}: nothing came, hex digits wanted`);
   return bytes;

@@ -243,7 +243,7 @@ function claimText({ digest, facts }: AuditClaim): Html {
   if (facts === undefined) return html`<code>value ${digest}</code>`;
   const { narHash, narSize, references } = facts;
   const refers = `${references.length} ${references.length === 1 ? "reference" : "references"}`;
-  return html`<code>${narHash}</code> <small>${figure(narSize)} bytes, ${refers}</small>`;
+  return html`<code>${narHash}</code> <small>${figure(narSize)} ${narSize === 1 ? "byte" : "bytes"}, ${refers}</small>`;
 }
 
 function shortPath({ path, why }: AuditedPath, isSaid: boolean): Html {

@@ -168,7 +168,7 @@ function factsList({ facts, digest }: ExplainedClaim): Html {
         <dt>NAR hash</dt>
         <dd><code>${narHash}</code></dd>
         <dt>NAR size</dt>
-        <dd>${narSize.toLocaleString("en")} bytes</dd>
+        <dd>${narSize.toLocaleString("en")} ${narSize === 1 ? "byte" : "bytes"}</dd>
         <dt>Refers to</dt>
         <dd>
           ${
