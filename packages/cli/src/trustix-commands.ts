@@ -192,7 +192,10 @@ const COMMANDS: readonly (CommandSpec | CommandGroup)[] = [
           "decided and refused now. Nobody is asked: what is copied here counts, and of caches what they said so far.\n" +
           "The age of heads is left out. Exit 3 if a path is decided otherwise than now, or decided now and no longer then.",
         flags: [
-          { words: "--config <file>", description: "a configuration whose policy is tried (default: the node's own)" },
+          {
+            words: "--config <file>",
+            description: "a configuration whose policy is tried (default: none, the node's own is shown)",
+          },
           { words: "--protocol <name>", description: "nix (default), test or an id" },
           { words: "--all", description: "print every path; what it comes to then stands on stderr, with --json last" },
           JSON_FLAG,

@@ -34,10 +34,13 @@ export const run: Action = async (input) => {
   if (input.on("json")) io.out(JSON.stringify(summaryJson(protocol, simulation)));
   else {
     const tell = each ? io.note : io.out;
-    const against = policy === undefined ? "the policy that the node runs" : "the policy of --config";
+    const against =
+      policy === undefined ? "the policy that the node runs, no other is tried" : "the policy of --config";
     const how = `${paths(simulation.count)} in ${lasting(io.now() - start)}`;
     tell(`protocol ${protocol.name}, ${against}: ${how}`);
-    for (const line of summaryLines(simulation)) tell(line);
+    for (const line of summaryLines(simulation, policy !== undefined)) tell(line);
+    if (policy === undefined)
+      io.note("trustix: hint: to try another policy, change a copy of the configuration: --config COPY");
   }
   return simulation.changes["other-value"] + simulation.changes["no-longer-decided"] === 0 ? EXIT.done : EXIT.refused;
 };
@@ -83,7 +86,8 @@ async function* pagesOf(
   } while (after !== undefined);
 }
 
-function summaryLines(simulation: Simulation): string[] {
+/** `tries`: there is another policy than the one that the node runs; else one column says all. */
+function summaryLines(simulation: Simulation, tries: boolean): string[] {
   const { now, tried, changes, uncompared } = simulation;
   const rows: [string, keyof Tally][] = [
     ["decided", "decided"],
@@ -95,11 +99,12 @@ function summaryLines(simulation: Simulation): string[] {
     "",
     ...voterLines(simulation),
     "",
-    `${"".padEnd(12)}${"now".padStart(width)}${"tried".padStart(width)}`,
-    ...rows.map(
-      ([word, of]) => `${word.padEnd(12)}${figure(now[of]).padStart(width)}${figure(tried[of]).padStart(width)}`,
-    ),
-    ...CHANGES.filter((change) => changes[change] > 0).flatMap((change) => changeLines(simulation, change)),
+    `${"".padEnd(12)}${"now".padStart(width)}${tries ? "tried".padStart(width) : ""}`,
+    ...rows.map(([word, of]) => {
+      const other = tries ? figure(tried[of]).padStart(width) : "";
+      return `${word.padEnd(12)}${figure(now[of]).padStart(width)}${other}`;
+    }),
+    ...CHANGES.filter((change) => changes[change] > 0).flatMap((change) => changeLines(simulation, change, tries)),
     ...(uncompared === 0 ? [] : ["", `${paths(uncompared)} compared byte by byte, because the values are not here`]),
   ];
 }
@@ -118,15 +123,17 @@ const HEADINGS = {
   "newly-decided": "newly decided",
   "still-undecided": "undecided as before",
 } as const;
+/** Of the policy that the node runs, when no other is tried. */
+const NOT_TRIED: Readonly<Record<(typeof CHANGES)[number], string>> = { ...HEADINGS, "still-undecided": "undecided" };
 /** Groups of one kind that are told; the others are counted. */
 const TOLD = 5;
 
-function changeLines(simulation: Simulation, change: (typeof CHANGES)[number]): string[] {
+function changeLines(simulation: Simulation, change: (typeof CHANGES)[number], tries: boolean): string[] {
   const groups = simulation.groupsOf(change);
   const rest = groups.slice(TOLD).reduce((sum, { count }) => sum + count, simulation.untold[change]);
   return [
     "",
-    `${HEADINGS[change]}: ${paths(simulation.changes[change])}`,
+    `${tries ? HEADINGS[change] : NOT_TRIED[change]}: ${paths(simulation.changes[change])}`,
     ...groups
       .slice(0, TOLD)
       .flatMap(({ count, example }) => [

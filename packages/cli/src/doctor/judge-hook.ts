@@ -6,12 +6,14 @@ import { settingEdits } from "./nix-edits.ts";
 
 const finding = findingsOf("hook");
 
-/** `publishes`: whether this node publishes a Nix log. */
-export function judgeHook({ path, ours, found }: HookFacts, nix: NixFacts, publishes: boolean): Finding[] {
+const NO_LOG = ", and this node publishes no Nix log";
+
+/** `publishes`: whether this node publishes a Nix log; `undefined`: nobody knows. */
+export function judgeHook({ path, ours, found }: HookFacts, nix: NixFacts, publishes: boolean | undefined): Finding[] {
   const looked = "post-build-hook";
   const mend = settingEdits(nix, "post-build-hook", [ours ?? "/usr/local/bin/trustix-nix-hook"]);
   if (path === undefined || found === undefined) {
-    if (!publishes) return [finding("ok", looked, "not set, and this node publishes no Nix log")];
+    if (!publishes) return [finding("ok", looked, `not set${publishes === false ? NO_LOG : ""}`)];
     return [finding("warning", looked, "not set: what Nix builds here is not published by itself", mend)];
   }
   switch (found.kind) {
@@ -27,7 +29,7 @@ export function judgeHook({ path, ours, found }: HookFacts, nix: NixFacts, publi
       ];
     case "foreign": {
       if (!publishes)
-        return [finding("ok", looked, `${path} is another program's, and this node publishes no Nix log`)];
+        return [finding("ok", looked, `${path} is another program's${publishes === false ? NO_LOG : ""}`)];
       const note = `let it end with: exec ${quoted(ours ?? "trustix-nix-hook")}`;
       return [
         finding("warning", looked, `${path} is another program's, and was not run: builds are not noted`, { note }),
@@ -47,9 +49,9 @@ export function judgeHook({ path, ours, found }: HookFacts, nix: NixFacts, publi
           ),
         ];
       }
-      if (!publishes) {
+      if (publishes === false) {
         return [
-          finding("warning", looked, `${path} notes what is built, and this node publishes no Nix log`, {
+          finding("warning", looked, `${path} notes what is built${NO_LOG}`, {
             note: "take the line out, or add a [[publishers]] entry",
           }),
         ];

@@ -12,10 +12,16 @@ const WANTED_TTL = "10";
 /** What Nix takes where a cache says nothing. */
 const DEFAULT_PRIORITY = 50;
 
-/** `decides`: whether this node has anybody to decide by, for Nix. */
-export function judgeNix(nix: NixFacts, asked: readonly AskedFacts[], decides: boolean): Finding[] {
+/** `decides`: whether this node has anybody to decide by, for Nix; `undefined`: nobody knows. */
+export function judgeNix(nix: NixFacts, asked: readonly AskedFacts[], decides: boolean | undefined): Finding[] {
   const read = judgeReading(nix);
   const view = viewOf(nix);
+  if (decides === undefined && view.asked.length === 0) {
+    const found =
+      "whether a proxy is needed cannot be told: neither a configuration nor a daemon says whom this node follows";
+    const note = "name them with --config FILE or --address URL";
+    return [...read, finding("note", "substituters", found, { note })];
+  }
   if (!decides && view.asked.length === 0) {
     const found = "this node follows nobody for Nix: no proxy is needed";
     return [...read, finding("ok", "substituters", found)];

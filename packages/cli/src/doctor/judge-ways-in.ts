@@ -10,7 +10,11 @@ import { isOn, isTrue, keyName, parameters, shownUrl, viewOf, withoutParameter }
 
 const finding = findingsOf("other ways in");
 
-export function judgeWaysIn(nix: NixFacts, configuration: ReadConfiguration | undefined, decides: boolean): Finding[] {
+export function judgeWaysIn(
+  nix: NixFacts,
+  configuration: ReadConfiguration | undefined,
+  decides: boolean | undefined,
+): Finding[] {
   if (!decides && viewOf(nix).asked.length === 0) return [];
   // While a policy only looks on, Nix is meant to take what upstreams sign.
   const enforced = configuration?.policies.find(({ isNix }) => isNix)?.mode ?? "enforce";

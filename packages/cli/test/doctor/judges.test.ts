@@ -2,9 +2,11 @@
 import { expect, test } from "vitest";
 import { BuilderStatus_Causes, BuilderStatus_Standings, RemoteStatus_States } from "@trustix/proto";
 import type { SpoolState } from "@trustix/nix";
+import { NIX, TEST } from "@trustix/protocol";
 import type {
   AskedFacts,
   ConfigurationFacts,
+  Facts,
   HookFacts,
   ReadConfiguration,
   SecretFacts,
@@ -32,6 +34,26 @@ test("where all is well, everything that was looked at is listed, and nothing el
   expect(findings.filter(({ severity }) => severity !== "ok")).toEqual([]);
   expect(isWell(findings)).toBe(true);
   expect(reportLines(findings).at(-1)).toMatch(/^0 wrong, 0 warning, 0 note, \d+ ok$/);
+});
+
+test("without a configuration the daemon that was asked says whether it follows and publishes for Nix", () => {
+  const configuration = { kind: "absent", file: FILE } as const;
+  const alone = nix({ substituters: [] }, { proxies: [] });
+  const about = (asked: Facts["node"]): string[] =>
+    shown(judge({ ...FACTS, configuration, node: asked, nix: alone }))
+      .filter((line) => /substituters:|post-build-hook:/.test(line))
+      .map((line) => line.split("\n", 1)[0]!);
+  const log = (Protocol: string) => ({ LogID: "a5".repeat(32), Protocol });
+  expect(about(node({ Followed: [followed({ Log: log(NIX.id) })], Published: [{ Log: log(NIX.id) }] }))).toEqual([
+    "wrong substituters: the proxy is not among them: Nix never asks what was decided",
+    "warning post-build-hook: not set: what Nix builds here is not published by itself",
+  ]);
+  expect(about(node({ Followed: [followed({ Log: log(TEST.id) })] }))).toEqual([
+    "ok substituters: this node follows nobody for Nix: no proxy is needed",
+    "ok post-build-hook: not set, and this node publishes no Nix log",
+  ]);
+  expect(about(node({ Followed: [], Caches: [{ Name: "venus" }] }))[0]).toMatch(/^wrong substituters/);
+  expect(about(AWAY)[0]).toMatch(/^note substituters: whether a proxy is needed cannot be told/);
 });
 
 test("a configuration: absent, refused, odd, without rules, with policies that cannot be met", () => {

@@ -25,6 +25,9 @@ test("a proxy is needed by who decides, and looked at where there is one", () =>
   expect(shown(judgeNix(none, [], false)).at(-1)).toBe(
     "ok substituters: this node follows nobody for Nix: no proxy is needed",
   );
+  expect(shown(judgeNix(none, [], undefined)).at(-1)).toBe(
+    "note substituters: whether a proxy is needed cannot be told: neither a configuration nor a daemon says whom this node follows",
+  );
   expect(
     judgeNix(nix({}, { proxies: [{ url: PROXY, status: "degraded", key: KEY, priority: 30 }] }), [], false),
   ).toContainEqual(expect.objectContaining({ severity: "warning", looked: `the proxy at ${PROXY}` }));
