@@ -3,7 +3,7 @@
  * A spool that cannot be had never keeps the daemon from running; it says why and goes on.
  */
 import { lstat } from "node:fs/promises";
-import { defaultSpoolFolder, openSpool, publishFilter, SpoolError, type Spool, type Submit } from "@trustix/nix";
+import { defaultSpoolFolder, openSpoolWhenFree, publishFilter, SpoolError, type Submit } from "@trustix/nix";
 import { NodeError, type Config, type Daemon, type Publisher } from "@trustix/node";
 import { NIX } from "@trustix/protocol";
 import type { Logger } from "pino";
@@ -23,8 +23,6 @@ export interface DaemonSpool {
 }
 
 const NOTHING: DaemonSpool = { close: async () => undefined };
-/** Another worker may go away. */
-const LOOK_AGAIN_MS = 60_000;
 
 export async function drainOwnSpool(options: DaemonSpoolOptions): Promise<DaemonSpool> {
   const { io, config, daemon, log } = options;
@@ -55,16 +53,19 @@ async function runWorker(
   const ending = new AbortController();
   const submit = submitTo(publisher);
   const filter = publishFilter(config.publish);
-  const open = (): Promise<Spool> => openSpool({ folder, submit, clock: systemClock, log, filter });
   const running = (async () => {
-    const spool = await openWhenFree(open, log, ending.signal);
+    const spool = await openSpoolWhenFree({ folder, submit, clock: systemClock, log, filter }, ending.signal);
     if (spool === undefined) return;
     try {
       await spool.run(ending.signal);
     } finally {
       await spool.close();
     }
-  })().catch((error: unknown) => log.error({ err: error, folder }, "the hook's spool is no longer drained"));
+  })().catch((error: unknown) => {
+    if (error instanceof SpoolError) {
+      log.error({ code: error.code, hint: error.hint }, `the hook's spool is not drained: ${error.message}`);
+    } else log.error({ err: error, folder }, "the hook's spool is no longer drained");
+  });
   return {
     async close() {
       ending.abort(new Error("the daemon ends"));
@@ -85,31 +86,4 @@ function submitTo(publisher: Publisher): Submit {
       return { state: "invalid", why: error.message };
     }
   };
-}
-
-/** `undefined`: told to end, or a spool that must not be touched. */
-async function openWhenFree(open: () => Promise<Spool>, log: Logger, signal: AbortSignal): Promise<Spool | undefined> {
-  let told = false;
-  while (!signal.aborted) {
-    try {
-      return await open();
-    } catch (error) {
-      if (!(error instanceof SpoolError)) throw error;
-      if (error.code !== "locked") {
-        log.error({ code: error.code, hint: error.hint }, `the hook's spool is not drained: ${error.message}`);
-        return undefined;
-      }
-      if (!told) log.info(`the hook's spool has a worker already: ${error.message}`);
-      told = true;
-      await pause(LOOK_AGAIN_MS, signal);
-    }
-  }
-  return undefined;
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    const timer = systemClock.after(ms, done);
-    signal.addEventListener("abort", () => (timer.cancel(), done()), { once: true });
-  });
 }

@@ -22,7 +22,9 @@ const COMMANDS: readonly CommandSpec[] = [
   {
     name: "spool",
     summary: "submit what the hook noted, and go on doing so",
-    details: "One worker a spool, run as the spool's owner. TRUSTIX_SPOOL names another folder.",
+    details:
+      "One worker a spool, run as the spool's owner: while another drains it, this one waits (with --once it is refused).\n" +
+      "TRUSTIX_SPOOL names another folder.",
     flags: [{ words: "--once", description: "submit what waits now, then exit" }, CONFIG],
     examples: ["trustix-nix spool", "trustix-nix spool --once"],
     load: () => import("./commands/spool.ts"),

@@ -7,6 +7,7 @@
 export { claimOf, type Claim, type PathFacts, type Submit, type SubmitOutcome } from "./claim.ts";
 export { HOOK_SCRIPT } from "./hook/hook-script.ts";
 export { openSpool, type Spool } from "./spool/spool-worker.ts";
+export { openSpoolWhenFree } from "./spool/wait-for-place.ts";
 export { type DrainReport, type SpoolClock, type SpoolLog, type SpoolOptions } from "./spool/spool-options.ts";
 export { defaultSpoolFolder } from "./spool/spool-folder.ts";
 export { inspectSpool, type SpoolState } from "./spool/inspect-spool.ts";

@@ -1,5 +1,5 @@
 /** `trustix-nix spool`: the worker that submits what the hook noted. */
-import { defaultSpoolFolder, openSpool, publishFilter } from "@trustix/nix";
+import { defaultSpoolFolder, openSpool, openSpoolWhenFree, publishFilter, type SpoolOptions } from "@trustix/nix";
 import { CliError, EXIT } from "../cli-error.ts";
 import type { Action } from "../command.ts";
 import { withNode } from "../connect.ts";
@@ -16,15 +16,18 @@ export const run: Action = async (input) => {
   return withNode(
     input,
     async (node) => {
-      const spool = await openSpool({
+      const options: SpoolOptions = {
         folder: defaultSpoolFolder({ ...io.env }, io.uid),
         submit: submitter(() => findLogId(input, node), node.call),
         clock: systemClock,
         log: stderrLogger(io),
         filter: publishFilter(config?.publish ?? {}),
-      });
+      };
+      const once = input.on("once");
+      const spool = await (once ? openSpool(options) : openSpoolWhenFree(options, io.signal));
+      if (spool === undefined) return EXIT.done;
       try {
-        if (!input.on("once")) {
+        if (!once) {
           await spool.run(io.signal);
           return EXIT.done;
         }

@@ -1,7 +1,7 @@
 /**
  * One worker a spool. A lock is a file `.worker-<n>` that names its holder; the one with the largest n counts. A lock
- * that was given back, or whose holder is dead (killed, or the machine restarted), is passed over by making n + 1, which
- * only one of several can. Whoever made a file looks again whether it is the largest: somebody slow may have made a
+ * that was given back, or whose holder is dead (killed, also if nobody has reaped it yet, or the machine restarted), is
+ * passed over by making n + 1, which only one of several can. Whoever made a file looks again whether it is the largest: somebody slow may have made a
  * number that others had already left behind. The largest is never removed, so numbers only grow.
  *
  * What it does not see: a worker in another PID namespace looks dead. Two workers would submit items twice, and
@@ -100,6 +100,9 @@ async function readHolder(path: string): Promise<Holder | undefined> {
 }
 
 function isAlive(holder: Holder): boolean {
+  const stat = statOf(holder.pid);
+  // Killed and not yet reaped by its parent: it still has its pid, and does nothing any more.
+  if (stat !== undefined && (stat.state === "Z" || stat.state === "X")) return false;
   const birth = birthOf(holder.pid);
   if (birth !== undefined && holder.birth !== "") return birth === holder.birth;
   try {
@@ -111,12 +114,22 @@ function isAlive(holder: Holder): boolean {
   }
 }
 
-/** Boot id and start time (field 22 of proc(5) stat). `undefined` for a dead process, or where there is no /proc. */
+/** Boot id and start time. `undefined` for a dead process, or where there is no /proc. */
 function birthOf(pid: number): string | undefined {
   try {
+    const started = statOf(pid)?.started;
+    return started && `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()} ${started}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Fields 3 and 22 of proc(5) stat; the second field, a name in brackets, may hold anything. */
+function statOf(pid: number): { readonly state: string; readonly started: string } | undefined {
+  try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    return `${readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim()} ${started}`;
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state: fields[0]!, started: fields[19]! };
   } catch {
     return undefined;
   }
