@@ -124,6 +124,9 @@ describe("the page", () => {
     ]) {
       expect(text).toContain(part);
     }
+    // venus spells the same facts otherwise: what it claims is named as the reason names it.
+    expect(text.split(`A ${GOOD.facts.narHash} aaaaaaaa`)).toHaveLength(3);
+    expect(text).not.toContain("cccccccc");
   });
 
   test.each<[string, Partial<Explanation>, RegExp]>([

@@ -5,6 +5,7 @@ import { utf8 } from "@trustix/crypto";
 import { FakeLog, FakeNode, FakeReader } from "@trustix/testkit";
 import { expect, test } from "vitest";
 import { openAllValues } from "../../src/logs/values.ts";
+import { buildersResponse } from "../../src/server/builder-status.ts";
 import { StandingBuilders } from "../../src/standing/builders.ts";
 import { DossierStore } from "../../src/standing/dossier-store.ts";
 import { mirrored, type Mirrored } from "../mirror/mirrors.ts";
@@ -142,6 +143,28 @@ test("the user's word excludes anybody, with a reason and only those that are co
     code: "not_found",
   });
   expect((await open()).overrides()).toHaveLength(1);
+});
+
+test("an exclusion leaves the others too few to judge each other, which the node's answer says, and a pardon undoes it", async () => {
+  const { open, logs } = await party(() => "same");
+  const builders = await open();
+  const { id } = logs[0]!.info;
+  const told = () =>
+    buildersResponse({ builders, policies: [] }).Builders!.map(
+      ({ Others, OthersExcluded, Needed, Figures, Reasons }) => [
+        [Others, OthersExcluded, Needed],
+        Number(Figures!.Agreed),
+        Reasons!.at(-1),
+      ],
+    );
+  const agreed = "agreed on 60 of 60 compared paths, alone on 0";
+  await builders.count();
+  expect(told()).toEqual(NAMES.map(() => [[3, 0, 3], 60, agreed]));
+  await builders.override({ voter: id, kind: "exclude", reason: "stolen" });
+  const rest = [[2, 1, 3], 0, "not compared: 1 of 3 others is excluded, and 3 that agree are needed"];
+  expect(told()).toEqual([[[3, 0, 3], 60, agreed], rest, rest, rest]);
+  await builders.override({ voter: id, kind: "pardon", reason: "found again" });
+  expect(told().map(([others, figures]) => [others, figures])).toEqual(NAMES.map(() => [[3, 0, 3], 60]));
 });
 
 test("proof excludes at once", async () => {
