@@ -14,6 +14,19 @@ export interface Explained {
  * what only some need.
  */
 export async function explainError(error: unknown, hintFor: (code: string) => string | undefined): Promise<Explained> {
+  const explained = await explain(error, hintFor);
+  if (explained.hint !== undefined || !isOfFile(error)) return explained;
+  const { hintIfRefused } = await import("@trustix/node");
+  return { ...explained, hint: await hintIfRefused(error) };
+}
+
+/** Whether the system's refusal of a file may be behind it: only then is the node's package loaded to say what to do. */
+function isOfFile(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) if ("syscall" in at && "path" in at) return true;
+  return false;
+}
+
+async function explain(error: unknown, hintFor: (code: string) => string | undefined): Promise<Explained> {
   if (error instanceof CliError) return { message: error.message, hint: error.hint, exit: error.exit, bug: false };
   if (!(error instanceof Error)) return { message: String(error), hint: undefined, exit: EXIT.failed, bug: true };
   const code = "code" in error ? String(error.code) : "";

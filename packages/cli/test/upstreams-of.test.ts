@@ -9,7 +9,7 @@ import { upstreamsOf } from "../src/commands/binary-cache-proxy.ts";
 const keyOf = (n: number): string => `k-${n}:${toBase64(nodeCrypto().ed25519PublicKey(new Uint8Array(32).fill(n)))}`;
 
 async function upstreams(toml: string): Promise<string[]> {
-  const files = { readFile: async () => Buffer.from(toml), mode: async () => 0o600 };
+  const files = { readFile: async () => Buffer.from(toml), mode: async () => 0o600, owner: async () => 0 };
   const config = await loadConfig("/c.toml", { crypto: nodeCrypto(), files, headMarkers: "/markers" });
   return upstreamsOf(config).map(({ url, publicKeys }) => [url, ...publicKeys.map(formatPublicCacheKey)].join(" "));
 }

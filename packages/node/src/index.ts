@@ -9,6 +9,7 @@
 // For whoever runs it.
 export { startDaemon, type Daemon, type DaemonOptions } from "./daemon.ts";
 export { loadConfig, type Config } from "./config/index.ts";
+export { hintIfRefused } from "./permission-hint.ts";
 export { ERROR_CODES, NodeError, type ErrorCode } from "./errors.ts";
 export type { Clock, Publisher } from "./model.ts";
 export { readNodeKey } from "./node-key.ts";

@@ -8,6 +8,8 @@ export interface Files {
   readFile(path: string, max: number): Promise<Uint8Array>;
   /** Permission bits, `undefined` if there is no such file. */
   mode(path: string): Promise<number | undefined>;
+  /** Id of the user whose it is, `undefined` if it cannot be seen. */
+  owner(path: string): Promise<number | undefined>;
 }
 
 /** Relative names start at `cwd`; messages keep them as they were given. */
@@ -15,6 +17,7 @@ export function filesIn(cwd: string, files: Files): Files {
   return {
     readFile: (path, max) => files.readFile(resolve(cwd, path), max),
     mode: (path) => files.mode(resolve(cwd, path)),
+    owner: (path) => files.owner(resolve(cwd, path)),
   };
 }
 
@@ -41,6 +44,13 @@ export const nodeFiles: Files = {
       return (await stat(path)).mode & 0o777;
     } catch {
       return undefined; // reading it says why
+    }
+  },
+  async owner(path) {
+    try {
+      return (await stat(path)).uid;
+    } catch {
+      return undefined;
     }
   },
 };

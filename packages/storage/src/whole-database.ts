@@ -22,7 +22,7 @@ export async function holdsDatabase(folder: string): Promise<boolean> {
     throw new StorageError("corrupt", `state folder ${folder}: ${why}; nothing was changed`);
   } catch (cause) {
     if (cause instanceof StorageError) throw cause;
-    throw new StorageError("io", `state folder ${folder}: ${(cause as Error).message}`, { cause });
+    throw new StorageError("io", `state folder ${folder} cannot be read: ${(cause as Error).message}`, { cause });
   }
 }
 

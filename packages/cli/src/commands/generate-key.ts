@@ -12,7 +12,7 @@ export const run: Action = async (input) => {
   if (privkey === pubkey) throw usageError("--privkey and --pubkey name the same file");
   const keys = keyPairOfSeed(nodeCrypto(), randomSeed());
   await writeNewFiles(input.io.cwd, [
-    { path: privkey, content: `${formatPrivateKey(keys)}\n`, mode: 0o600 },
-    { path: pubkey, content: `${formatPublicKey(keys.publicKey)}\n`, mode: 0o644 },
+    { path: privkey, content: `${formatPrivateKey(keys)}\n`, mode: 0o600, isKey: true },
+    { path: pubkey, content: `${formatPublicKey(keys.publicKey)}\n`, mode: 0o644, isKey: true },
   ]);
 };

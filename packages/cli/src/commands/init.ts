@@ -32,8 +32,8 @@ export const run: Action = async (input) => {
   const place = (name: string): string => join(folder, name);
   const config = configText(formatPublicKey(keys.publicKey), formatPublicToken(token), caches);
   await writeNewFiles(input.io.cwd, [
-    { path: place("log.key"), content: `${formatPrivateKey(keys)}\n`, mode: 0o600 },
-    { path: place("log.pub"), content: `${formatPublicKey(keys.publicKey)}\n`, mode: 0o644 },
+    { path: place("log.key"), content: `${formatPrivateKey(keys)}\n`, mode: 0o600, isKey: true },
+    { path: place("log.pub"), content: `${formatPublicKey(keys.publicKey)}\n`, mode: 0o644, isKey: true },
     { path: place("trustix.token"), content: `${formatPrivateToken(token)}\n`, mode: 0o600 },
     { path: place("trustix.toml"), content: config, mode: 0o644 },
   ]);

@@ -5,6 +5,7 @@ import { NodeError } from "../errors.ts";
 import { configError, keyPath } from "./problems.ts";
 import { findRepeatedKey } from "./repeated-key.ts";
 import type { Files } from "../node-files.ts";
+import { isRefusedByPermissions, permissionHint } from "../permission-hint.ts";
 
 /** A configuration is written by hand: a mebibyte is somebody's mistake. */
 const MAX_BYTES = 1 << 20;
@@ -27,8 +28,9 @@ export async function readBytes(files: Files, path: string, key = ""): Promise<U
   try {
     bytes = await files.readFile(path, MAX_BYTES);
   } catch (cause) {
+    const hint = isRefusedByPermissions(cause) ? await permissionHint(files, path) : undefined;
     const code = (cause as NodeJS.ErrnoException).code;
-    throw configError(path, [{ key, ...unreadable(code, cause) }], cause);
+    throw configError(path, [{ key, ...unreadable(code, cause), ...(hint !== undefined && { hint }) }], cause);
   }
   if (bytes.length > MAX_BYTES) throw configError(path, [{ key, message: `more than ${MAX_BYTES} bytes came` }]);
   return bytes;

@@ -6,6 +6,7 @@ import type { PublisherConfig } from "./config.ts";
 import type { Findings } from "./findings.ts";
 import { holdsPrivateKey, shownValue } from "./problems.ts";
 import type { Files } from "../node-files.ts";
+import { isRefusedByPermissions } from "../permission-hint.ts";
 import { isConfigError, readBytes } from "./read-text.ts";
 import type { ResolvedLogs } from "./resolve-logs.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -72,6 +73,10 @@ async function locateKey(
   return undefined;
 }
 
+// A log is its key: a new one beside the same configuration would be refused, and with another configuration be another log.
+const NO_KEY =
+  "put it back from a copy: a log cannot go on without its key; `trustix generate-key` makes one for a new log";
+
 async function readSigner(
   source: KeySource,
   path: string,
@@ -79,7 +84,7 @@ async function readSigner(
   findings: Findings,
 ): Promise<KeyPair | undefined> {
   const key = keyOf(signer);
-  const text = await readNamedFile(source, path, key, findings);
+  const text = await readNamedFile(source, path, key, findings, NO_KEY);
   if (text === undefined) return undefined;
   const mode = await source.files.mode(path);
   if (mode !== undefined && (mode & 0o077) !== 0) {
@@ -98,7 +103,7 @@ export async function resolveCa(source: KeySource, file: ConfigFile, findings: F
   const name = file["ca-file"];
   if (name === undefined) return undefined;
   const path = await locate(source, name, ["ca-file"], findings);
-  const pem = await readNamedFile(source, path, ["ca-file"], findings);
+  const pem = await readNamedFile(source, path, ["ca-file"], findings, "ca-file names a file with certificates");
   if (pem !== undefined && !pem.includes("-----BEGIN CERTIFICATE-----")) {
     findings.problem(["ca-file"], `${path}: no certificate came, PEM text wanted`);
   }
@@ -126,12 +131,15 @@ async function readNamedFile(
   path: string,
   key: readonly PropertyKey[],
   findings: Findings,
+  /** What to do about a file that is not there. */
+  ifMissing: string,
 ): Promise<string | undefined> {
   try {
     return Buffer.from(await readBytes(source.files, path)).toString("latin1");
   } catch (error) {
     if (!isConfigError(error)) throw error;
-    findings.problem(key, error.message, "`trustix generate-key` makes key files");
+    const hint = isRefusedByPermissions(error.cause) ? error.hint : ifMissing;
+    findings.problem(key, error.message, hint);
     return undefined;
   }
 }

@@ -8,6 +8,7 @@ import type { Findings } from "./findings.ts";
 import type { Limits } from "./limits.ts";
 import { shownValue } from "./problems.ts";
 import type { Files } from "../node-files.ts";
+import { readUsers } from "../permission-hint.ts";
 import type { ConfigFile } from "./schema.ts";
 
 export function resolveRemotes(file: ConfigFile, findings: Findings): string[] {
@@ -103,21 +104,6 @@ export async function resolveOwners(file: ConfigFile, files: Files, findings: Fi
     else owners.push(uid);
   }
   return owners;
-}
-
-async function readUsers(files: Files): Promise<Map<string, number>> {
-  let text: string;
-  try {
-    text = Buffer.from(await files.readFile("/etc/passwd", 1 << 20)).toString("utf8");
-  } catch {
-    return new Map(); // then no name is known, and the message names the one that was asked for
-  }
-  return new Map(
-    text.split("\n").flatMap((line) => {
-      const [user, , uid] = line.split(":");
-      return user && uid && /^\d+$/.test(uid) ? [[user, Number(uid)] as const] : [];
-    }),
-  );
 }
 
 export function resolveLimits(limits: ConfigFile["limits"]): Limits {

@@ -14,6 +14,7 @@ export function keyOf(n: number): { readonly privateText: string; readonly publi
 export interface FakeFile {
   readonly content?: string | Uint8Array;
   readonly mode?: number;
+  readonly owner?: number;
   readonly error?: string;
 }
 
@@ -29,6 +30,7 @@ export function filesOf(files: Readonly<Record<string, string | FakeFile>>): Fil
       if (code !== undefined) throw Object.assign(new Error(`${code}: as told`), { code });
       return Buffer.from(file!.content ?? "").subarray(0, max + 1);
     },
+    owner: async (path) => (find(path) === undefined ? undefined : (find(path)!.owner ?? 0)),
     mode: async (path) => (find(path) === undefined ? undefined : (find(path)!.mode ?? 0o600)),
   };
 }

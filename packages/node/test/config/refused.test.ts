@@ -25,7 +25,7 @@ const quorum = (threshold: number, voters = ""): string =>
 describe("the file itself", () => {
   const table: [name: string, file: string | FakeFile, wanted: RegExp][] = [
     ["a missing file", { error: "ENOENT" }, /c\.toml: there is no such file\nhint: `trustix init`/],
-    ["an unreadable file", { error: "EACCES" }, /c\.toml: it may not be read by this user/],
+    ["an unreadable file", { error: "EACCES" }, /c\.toml: it may not be read by this user\nhint: \S+c\.toml /],
     ["a folder", { error: "EISDIR" }, /c\.toml: it is a folder, a file was wanted/],
     ["a failing disk", { error: "EIO" }, /c\.toml: it cannot be read: EIO/],
     ["a half-written file", '[storage]\ntype = "nat', /c\.toml:2:\d+: /],
@@ -281,6 +281,23 @@ describe("what belongs together", () => {
   for (const [name, text, wanted] of table) {
     test(name, async () => expect(await refusal(text)).toMatch(wanted));
   }
+
+  // A new key made beside a log is another log: the hint must not lead there.
+  test("a key file that may not be read, with whose it is", async () => {
+    const said = await refusal(publisher(1), {
+      "/etc/trustix/k1": { error: "EACCES", owner: 4_000_000 },
+      "/etc/passwd": "root:x:0:0::/:/bin/sh\nbuilder:x:4000000:1::/:/bin/sh\n",
+    });
+    expect(said).toMatch(/k1: it may not be read by this user\nhint: \S+k1 belongs to user builder \(4000000\)/);
+    expect(said).toContain("run this as that user (`sudo -u builder ...`)");
+    expect(said).not.toContain("generate-key");
+  });
+
+  test("a key file that is not there", async () => {
+    expect(await refusal(publisher(1), { "/etc/trustix/k1": { error: "ENOENT" } })).toMatch(
+      /k1: there is no such file\nhint: put it back from a copy: a log cannot go on without its key/,
+    );
+  });
 
   test("publishing without a place for head markers", async () => {
     expect(await refusal(publisher(1), {}, { headMarkers: undefined })).toMatch(
