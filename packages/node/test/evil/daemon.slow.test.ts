@@ -80,9 +80,7 @@ test("no attack ends it, holds it up beyond its budgets, or makes it decide anyt
     evil.turnOn("pastRewritten");
     await until(async () => lines.some((line) => line.includes("does not begin with the one of size")));
     const { Followed } = await node.status({});
-    expect(Followed.filter(({ Remotes }) => Remotes.every(({ Why }) => Why?.includes("does not begin")))).toHaveLength(
-      1,
-    );
+    expect(Followed.filter(({ Against }) => Against?.includes("does not begin"))).toHaveLength(1);
     expect(lines.filter((line) => /TypeError|RangeError|is not a function/.test(line))).toEqual([]);
   });
 }, 300_000);
