@@ -1,9 +1,10 @@
 /** From the command line to a node: address, token, time limit. */
+import { join } from "node:path";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
 import { httpTransport, type RpcError, type RpcTransport } from "@trustix/client";
 import { CliError, usageError } from "./cli-error.ts";
-import type { CommandInput } from "./command.ts";
-import { defaultAddress } from "./default-places.ts";
+import type { CommandInput, Io } from "./command.ts";
+import { defaultAddress, defaultStateFolder } from "./default-places.ts";
 import { isCode } from "./rpc-codes.ts";
 import { showToken, type WantedToken } from "./show-token.ts";
 
@@ -55,22 +56,31 @@ export async function withNode<T>(
       },
     });
   } catch (error) {
-    const path = shown.path();
-    throw path !== undefined && isCode(error, "unauthenticated") ? refusedToken(error as RpcError, path) : error;
+    throw refusedToken(error, shown.path(), input.io);
   } finally {
     await transport.close();
   }
 }
 
-/** Which of the places that may hold a token had the one that was refused: nobody knows by heart. */
-function refusedToken(cause: RpcError, path: string): Error {
+/**
+ * Which of the places that may hold a token had the one that was refused, and which one would do: nobody knows by heart.
+ * Other errors as they are.
+ */
+function refusedToken(error: unknown, path: string | undefined, io: Io): unknown {
+  const code = REFUSALS.find((refusal) => isCode(error, refusal));
+  if (path === undefined || code === undefined) return error;
+  const cause = error as RpcError;
   // The node knows better: the clock, say, or the name that it is called by.
   if (cause.message.includes("\nhint: ")) return cause;
-  return new CliError(`${cause.message.split("\n")[0]} (unauthenticated)`, {
-    hint: `the token sent is that in ${path}; TRUSTIX_TOKEN names another; the node takes those under write_tokens`,
+  const own = `trustix.token in the state folder of the daemon, usually ${join(defaultStateFolder(io), "trustix.token")}`;
+  const taken = code === "unauthenticated" ? "the node takes those under write_tokens and its own" : "the node's own";
+  return new CliError(`${cause.message.split("\n")[0]} (${code})`, {
+    hint: `the token sent is that in ${path}; TRUSTIX_TOKEN names another: ${taken}, ${own}`,
     cause,
   });
 }
+
+const REFUSALS = ["unauthenticated", "permission_denied"] as const;
 
 /** User ids beside root and oneself whose socket is trusted: `TRUSTIX_SOCKET_UIDS=993,994`. */
 function trustedUids(text: string | undefined): number[] {

@@ -65,7 +65,7 @@ function hintForRpc(code: string, io: Io): string | undefined {
         ? "`trustix daemon` runs a node; --address or TRUSTIX_RPC says where it answers"
         : `TRUSTIX_RPC says to ask ${io.env["TRUSTIX_RPC"]}; \`trustix daemon\` runs a node`;
     case "unauthenticated":
-      return "TRUSTIX_TOKEN names the file with your private token (`trustix generate-token`)";
+      return "TRUSTIX_TOKEN names the file with your private token (`trustix generate-token`), or with the node's own: trustix.token in its state folder";
     case "unimplemented":
       return "that node does not serve this call at this address: private services answer on its unix socket";
     default:

@@ -104,6 +104,21 @@ test("a fresh node: made, started, written to, read, checked, ended", { timeout:
   );
   expect((await run("trustix", "logs")).out).toMatch(/^[0-9a-f]{64} published nix /);
 
+  // The token of those who submit is not that of the node: which one was shown, and where the other is.
+  const submitters = join(home, "config/trustix/trustix.token");
+  const withTheirs = { cwd: home, env: { ...env(), TRUSTIX_TOKEN: submitters } };
+  const refused = await runCommand("trustix token list", withTheirs);
+  expect(refused.exit).toBe(1);
+  expect(refused.stderr.join("\n")).toContain("is for the holder of the node's own token");
+  const own = join(home, "state/trustix.token");
+  expect(refused.stderr.join("\n")).toContain(
+    `hint: the token sent is that in ${submitters}; TRUSTIX_TOKEN names another: the node's own, ` +
+      `trustix.token in the state folder of the daemon, usually ${own}`,
+  );
+  expect(await runCommand("trustix token list", { cwd: home, env: { ...env(), TRUSTIX_TOKEN: own } })).toMatchObject({
+    exit: 0,
+  });
+
   // Two daemons never write to one state, and nobody checks what a daemon holds.
   const second = await run("trustix", "daemon", "--listen", `unix://${home}/second.socket`);
   expect(second).toMatchObject({ exit: 1, err: expect.stringContaining(String(daemon.child.pid)) });

@@ -47,7 +47,7 @@ import { DossierStore } from "./standing/dossier-store.ts";
 import { createSimulate } from "./simulate/simulate.ts";
 import { openFollower } from "./subscriber/index.ts";
 import { tellOfCopy, tellOfEvidence, tellOfHead, tellOfStanding } from "./tell-of-events.ts";
-import { readOrMakeToken, readToken } from "./write-token.ts";
+import { readNamedToken, readOrMakeToken } from "./write-token.ts";
 
 export interface DaemonOptions {
   /** With keys. */
@@ -309,7 +309,7 @@ async function openPeers(options: DaemonOptions): Promise<RpcTransport[]> {
 /** What the daemon was started with, else the one in its state folder, which is made if there is none. */
 function ownToken({ crypto, env, state, randomSeed }: DaemonOptions): Promise<PrivateToken> {
   const named = env["TRUSTIX_TOKEN"];
-  if (named) return readToken(crypto, named);
+  if (named) return readNamedToken(crypto, "TRUSTIX_TOKEN", named);
   return readOrMakeToken(crypto, join(state, "trustix.token"), randomSeed);
 }
 

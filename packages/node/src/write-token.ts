@@ -10,11 +10,26 @@ import {
   type PrivateToken,
 } from "@trustix/protocol";
 import { NodeError } from "./errors.ts";
+import { isRefusedByPermissions } from "./permission-hint.ts";
 
 const NAME = "default";
 
+/** The token in the file that the variable names. Throws `bad_config`, naming both. */
+export async function readNamedToken(crypto: Crypto, variable: string, path: string): Promise<PrivateToken> {
+  try {
+    return await readToken(crypto, path);
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error;
+    // Whose the file is says more, where it may not be read.
+    const hint = isRefusedByPermissions(error.cause)
+      ? {}
+      : { hint: `without ${variable} the node takes trustix.token in its state folder, and makes it if there is none` };
+    throw new NodeError(error.code, `${variable} names the ${error.message}`, { cause: error.cause, ...hint });
+  }
+}
+
 /** The token in `path`. Throws `bad_config`. */
-export async function readToken(crypto: Crypto, path: string): Promise<PrivateToken> {
+async function readToken(crypto: Crypto, path: string): Promise<PrivateToken> {
   let text: string;
   try {
     text = await readFile(path, "utf8");

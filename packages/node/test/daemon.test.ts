@@ -1,5 +1,5 @@
 /** Whole daemons from configuration files, over sockets in a folder of their own. */
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { toBase64 } from "@trustix/crypto";
 import { formatPrivateKey } from "@trustix/protocol";
@@ -180,7 +180,13 @@ describe("a daemon that cannot start says why, and leaves nothing behind", () =>
       const env = { TRUSTIX_TOKEN: file };
       const error = await refusedWith(start(alice.folder, publisherToml(alice), env));
       expect(error.code).toBe("bad_config");
-      expect(error.message).toContain("my.token");
+      expect(error.message).toContain(`TRUSTIX_TOKEN names the token file ${file}: `);
+      await rm(file);
+      const stale = await refusedWith(start(alice.folder, publisherToml(alice), env));
+      expect(stale.message).toContain(`TRUSTIX_TOKEN names the token file ${file}: ENOENT`);
+      expect(stale.hint).toBe(
+        "without TRUSTIX_TOKEN the node takes trustix.token in its state folder, and makes it if there is none",
+      );
       await writeFile(file, formatPrivateKey(alice.keys).replace(/^/, "mine:"));
       await (await start(alice.folder, publisherToml(alice), env)).daemon.close();
       await expect(stat(join(alice.folder, "state/trustix.token"))).rejects.toThrow(/ENOENT/);

@@ -94,7 +94,9 @@ export function authorize({ access, path }: Route, permissions: Permissions, sho
   const how = permissions.local ? `a signed call or the header ${TOKEN_HEADER}` : "a signed call";
   throw refusal(
     `${access === "writer" ? "a write" : path} needs a token, shown by ${how}`,
-    "TRUSTIX_TOKEN names the file with your private token, and the node must know its public half",
+    access === "owner"
+      ? "TRUSTIX_TOKEN names the file: the node's own is trustix.token in its state folder, or what it was started with"
+      : "TRUSTIX_TOKEN names the file with your private token, and the node must know its public half, as it does of its own (trustix.token in its state folder)",
   );
 }
 
