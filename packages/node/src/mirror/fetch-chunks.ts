@@ -128,13 +128,14 @@ async function* piecesOfRun(options: FetchOptions, start: number, finish: number
   const call = { signal: options.signal, timeoutMs: options.timeoutMs };
   const got = await readEntries(at, start, finish, call);
   if (got.kind !== "entries") throw new FetchError(got);
-  const entries = got.entries.map((entry): ChunkEntry => ({ ...entry, value: undefined }));
+  const entries = got.entries.map(({ key, valueDigest, leafDigest }): ChunkEntry => ({
+    key,
+    valueDigest,
+    leafDigest,
+    value: undefined,
+  }));
   const wanted = lacks === undefined ? [] : await lacks(entries.map(({ valueDigest }) => valueDigest));
-  // A log may claim one value of megabytes a thousand times: it comes once, with the first entry that claims it.
-  const seen = new Set<string>();
-  const open = entries.filter(
-    ({ valueDigest }, i) => wanted[i] && !seen.has(toHex(valueDigest)) && seen.add(toHex(valueDigest)),
-  );
+  const open = firstOfEach(entries.filter((_, i) => wanted[i]));
   let from = 0;
   for (let asked = 0; asked < open.length;) {
     const some = await readSomeValues(
@@ -150,4 +151,13 @@ async function* piecesOfRun(options: FetchOptions, start: number, finish: number
     from = to;
   }
   if (from < entries.length) yield entries.slice(from);
+}
+
+/** A log may claim one value of megabytes a thousand times: it comes once, with the first entry that claims it. */
+function firstOfEach(entries: readonly ChunkEntry[]): ChunkEntry[] {
+  const seen = new Set<string>();
+  return entries.filter(({ valueDigest }) => {
+    const before = seen.size;
+    return seen.add(toHex(valueDigest)).size > before;
+  });
 }
