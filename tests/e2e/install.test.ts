@@ -26,6 +26,9 @@ const oldNode = join(folder, "old-node");
 /** Without the pinned Node, as on the user's machine: a Node that only says how old it is stands first. */
 const env = {
   HOME: folder,
+  // Root would write its markers and spool where the machine has its own.
+  XDG_CONFIG_HOME: join(folder, "config"),
+  TRUSTIX_SPOOL: join(folder, "machine-spool"),
   PATH: [oldNode, join(prefix, "bin"), "/usr/bin", "/bin"].join(delimiter),
 };
 const run = (program: string, ...args: string[]) => execute(program, args, { cwd: elsewhere, env });
