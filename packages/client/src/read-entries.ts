@@ -33,7 +33,7 @@ export interface SomeValues {
   readonly values: readonly (Uint8Array | undefined)[];
 }
 
-/** Digests in one call: with values of the usual kilobytes an answer stays far below what servers send at most. */
+/** Digests in one call, as many as our servers take: with values of the usual kilobytes an answer stays far below what they send at most. */
 const DIGESTS_A_CALL = 1000;
 
 /** Entries `start..finish` inclusive. */

@@ -110,7 +110,8 @@ async function caughtUp(
   const stop = new AbortController();
   const end = (): void => stop.abort(OVER);
   const limit = clock.after(budgetMs / 2, end);
-  signal.addEventListener("abort", end);
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end);
   await mirror.caughtUp(ids, stop.signal);
   signal.removeEventListener("abort", end);
   limit.cancel();
